@@ -83,6 +83,7 @@ class HoldReason(StrEnum):
     DEAD_LETTER = "DEAD_LETTER"
     BROKER = "BROKER"
     OFFSET_LOST = "OFFSET_LOST"
+    SPOOL = "SPOOL"
 
 
 class ConsumerError(Exception):

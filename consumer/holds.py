@@ -5,7 +5,7 @@ Readiness, metrics and the intake read this one list.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 
@@ -14,6 +14,9 @@ from consumer.model import Assignment, Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+RATE_HOLD_S: Final = 3.0
+"""A pause that a service asks for is shown as a RATE hold when it is longer."""
 
 HoldScope: TypeAlias = Target | Assignment | str | None
 """What a hold applies to: an object, a partition, a topic, or everything."""

@@ -42,6 +42,7 @@ LAYERS = {
     "consumer.delivery.load_control": PURE,
     "consumer.delivery.isolate": PURE,
     "consumer.auth.assertion": PURE,
+    "consumer.auth.doubt": PURE,
     "consumer.auth.exchange": PURE,
     "consumer.auth.token": PURE,
     "consumer.dead_letter.envelope": PURE,
@@ -49,6 +50,7 @@ LAYERS = {
     "consumer.bulk.csv": PURE,
     "consumer.bulk.job_state": PURE,
     "consumer.registry.exchange": PURE,
+    "consumer.registry.glue_exchange": PURE,
     "consumer.source": EDGE,
     "consumer.delivery": EDGE,
     "consumer.auth": EDGE,
@@ -80,6 +82,7 @@ ALLOWED_LIBRARY_PLACES = {
         "consumer.operations",
     ),
     "aiohttp": ("consumer.http.client", "consumer.admin", "consumer.sandbox"),
+    "re2": ("consumer.mapping.regex",),
 }
 CLOCK_EXEMPT = {"consumer.clock"}
 

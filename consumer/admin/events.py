@@ -24,6 +24,7 @@ class LogEvent(msgspec.Struct, frozen=True):
 
 FIELDS: Final[dict[str, str]] = {
     "admin_port": "TCP port of the admin server, or `off`.",
+    "bytes": "Largest request body, in bytes.",
     "code": "Name of the Kafka client's error code, e.g. `TOPIC_AUTHORIZATION_FAILED`.",
     "commits": "Number of offset commits.",
     "config_sha256": "SHA-256 of the effective configuration, secrets left out.",
@@ -37,9 +38,12 @@ FIELDS: Final[dict[str, str]] = {
     "last_known_end": "End offset of the deleted topic's partition, as last seen.",
     "lasted_s": "How long the problem lasted, in seconds.",
     "line": "The client's own text.",
+    "new_host": "Host name that requests are sent to from now on.",
     "log_level": "The log level in force from now on.",
+    "old_host": "Host name that requests were sent to before.",
     "object": "Data 360 object or CRM sObject.",
     "offset": "Offset of the record.",
+    "offset_s": "This machine's clock minus the service's, in seconds.",
     "partition": "Partition number.",
     "partitions": "List of `topic[partition]@position`, or the number of partitions.",
     "position": "Next offset to read.",
@@ -51,16 +55,28 @@ FIELDS: Final[dict[str, str]] = {
     "rule": "Filter rule, e.g. `tombstone`.",
     "scope": "What is held: an object, a topic, `topic[partition]#epoch`, or `everything`.",
     "signal": "Name of the signal, e.g. `SIGTERM`.",
+    "start_at": "`earliest`, `latest`, or a time in milliseconds since 1970.",
     "step": "Step of the bulk job, e.g. `create`.",
     "stopped_s": "How long the process did not run, in seconds.",
     "timeout_s": "The limit that was reached, in seconds.",
     "topic": "Topic name.",
+    "topics": "Number of topics.",
     "version": "Version of the program.",
     "wait_s": "How long requests pause, in seconds.",
     "waited_s": "How long the program has waited, in seconds.",
     "what": "Topic, or `the cluster`, whose identifier was requested.",
 }
 """Every field of the events below, with its meaning and unit."""
+
+CHANGES: Final[dict[str, str]] = {
+    "hold_started": "hold_ended",
+    "loop_stalled": "loop_caught_up",
+    "member_stopped": "member_confirmed",
+    "commit_failed": "commit_recovered",
+    "topic_missing": "topic_found",
+    "aws_credentials_missing": "aws_credentials_found",
+}
+"""Events that begin a state, each with the event that ends it."""
 
 EVENTS: Final[tuple[LogEvent, ...]] = (
     # ── the process
@@ -125,6 +141,18 @@ EVENTS: Final[tuple[LogEvent, ...]] = (
         "info",
         ("lasted_s",),
         "The group accepted a commit after the process was stopped; requests are sent again.",
+    ),
+    LogEvent(
+        "clock_off",
+        "warning",
+        ("offset_s", "detail"),
+        "This machine's clock is more than 60 s away from the service's; times are corrected.",
+    ),
+    LogEvent(
+        "clock_right",
+        "info",
+        ("offset_s",),
+        "This machine's clock agrees with the service's again.",
     ),
     # ── configuration
     LogEvent(
@@ -191,6 +219,12 @@ EVENTS: Final[tuple[LogEvent, ...]] = (
         "An offset commit failed; its positions are committed again with the next one.",
     ),
     LogEvent("commit_recovered", "info", ("lasted_s",), "Offset commits succeed again."),
+    LogEvent(
+        "start_positions_decided",
+        "info",
+        ("count", "topics", "start_at", "detail"),
+        "Where partitions without a committed position start, and why.",
+    ),
     LogEvent(
         "position_outdated",
         "warning",
@@ -281,10 +315,23 @@ EVENTS: Final[tuple[LogEvent, ...]] = (
         "No new access token: `refused` by the service, or `failed` to get an answer.",
     ),
     LogEvent(
+        "tenant_moved",
+        "info",
+        ("old_host", "new_host"),
+        "A new login named another host for the tenant or the CRM; requests go there from now on.",
+    ),
+    LogEvent(
         "requests_throttled",
         "info",
         ("wait_s",),
         "The service asked for a pause, and requests wait for it.",
+    ),
+    LogEvent(
+        "body_limit_changed",
+        "info",
+        ("object", "bytes"),
+        "Requests of this object have at most this size: larger ones were answered 413, or are not"
+        " any more.",
     ),
     LogEvent(
         "batch_outcome_unknown",
@@ -296,7 +343,7 @@ EVENTS: Final[tuple[LogEvent, ...]] = (
         "undocumented_acceptance",
         "warning",
         ("object", "detail"),
-        "The service accepted a batch with a status that it does not document.",
+        "The service accepted a batch with a status or a body that it does not document.",
     ),
     # ── bulk jobs
     LogEvent(

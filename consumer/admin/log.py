@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 
 import structlog
 
+from consumer.admin.events import CHANGES
 from consumer.admin.redaction import MASK, clean, names_a_secret
 from consumer.admin.repeats import Repeats
 from consumer.errors import ConsumerError
@@ -40,6 +41,12 @@ NESTED: Final = 3
 """How many levels of lists and mappings in a field are kept; a deeper one becomes text."""
 
 
+_HOLD_STARTED: Final = "hold_started"
+"""Written for each hold: two holds of one scope may have the same text, and both end."""
+
+_BEGUN_BY_END: Final = {end: begin for begin, end in CHANGES.items()}
+
+
 class Threshold:
     """Drops events below the level.
 
@@ -59,7 +66,9 @@ class Threshold:
 class Collapse:
     """Drops an event that was written a moment ago.
 
-    Two events are the same when their texts and lists are equal; numbers are not compared.
+    Two events are the same when their texts and lists are equal; numbers are not compared. The end
+    of a state, and the start of a hold, is always written: else the log would end with
+    `hold_ended` although the hold has begun again.
     """
 
     def __init__(self, now_s: Callable[[], float]) -> None:
@@ -69,6 +78,17 @@ class Collapse:
 
     def __call__(self, _logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
         """Pass an event on with `repeated` when some were dropped before it, or drop it."""
+        name = event.get("event")
+        if name == _HOLD_STARTED:
+            return event
+        begun = _BEGUN_BY_END.get(name) if isinstance(name, str) else None
+        if begun is not None:
+            # The state may begin again within seconds, and that line must be written, too.
+            with self._lock:
+                self._repeats.forget(
+                    lambda line: isinstance(line, tuple) and ("event", begun) in line
+                )
+            return event
         # A list names partitions: two rebalances within a second move different ones, and both are
         # written.
         texts = sorted(

@@ -78,6 +78,11 @@ class Metrics:
         self._batch_records = self._histogram(
             "batch_records", "Object changes in one request.", BATCH_RECORDS
         )
+        self._odd_acceptances = self._counter(
+            "undocumented_acceptances",
+            "Requests accepted with a status or body that the service does not document.",
+            "object",
+        )
         self._retries = self._counter("retries", "Requests sent again, by cause.", "cause")
         self._bisects = self._counter(
             "bisect_requests", "Extra requests to find the record that makes a batch fail."
@@ -139,6 +144,10 @@ class Metrics:
     def job_request(self, object_name: str, step: str, result: str) -> None:
         """Count one request of a bulk job, answered or not."""
         self._requests.labels(object_name, step, result).inc()
+
+    def odd_acceptance(self, object_name: str) -> None:
+        """Count a request accepted in an undocumented form."""
+        self._odd_acceptances.labels(object_name).inc()
 
     def retry(self, cause: str) -> None:
         """Count a request that is sent again; `cause` is a status as text, or a failure's name."""

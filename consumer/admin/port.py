@@ -125,8 +125,10 @@ class RateStatus(msgspec.Struct, frozen=True, kw_only=True):
 class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     """The body of `/status`: one snapshot, taken on the event loop, so that its figures agree.
 
-    `freshness_s` is now minus the source time of the oldest open record, by topic. `accounts` are
-    present only for `/status?ledger`.
+    `freshness_s` is now minus the source time of the oldest open record, by topic. `clock_offset_s`
+    is the machine's clock minus the service's, `None` before the first answer. `body_limits` are
+    the largest request bodies by object, in bytes: as configured, or learned from answers 413.
+    `accounts` are present only for `/status?ledger`.
     """
 
     version: str
@@ -139,8 +141,10 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     token: TokenStatus = TokenStatus()
     rate: RateStatus = RateStatus()
     in_flight: int = 0
+    body_limits: dict[str, int] = {}
     buffer_bytes: int = 0
     freshness_s: dict[str, float] = {}
+    clock_offset_s: float | None = None
     bulk: tuple[BulkStatus, ...] = ()
     accounts: Accounts | None = None
 

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Callable, Hashable
 
 WINDOW_S: Final = 10.0
 KEPT_COUNT: Final = 512
@@ -35,3 +35,8 @@ class Repeats:
         if len(self._seen) > KEPT_COUNT:
             self._seen.popitem(last=False)
         return count
+
+    def forget(self, which: Callable[[Hashable], bool]) -> None:
+        """Forget lines, so that the next equal one is written."""
+        for line in [line for line in self._seen if which(line)]:
+            del self._seen[line]

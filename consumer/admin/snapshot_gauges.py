@@ -51,6 +51,11 @@ class SnapshotGauges(Collector):
             None if report is None else report.token.expires_in_s,
         )
         yield _plain(
+            "clock_offset_seconds",
+            "This machine's clock minus the service's; no sample before the first answer.",
+            None if report is None else report.clock_offset_s,
+        )
+        yield _plain(
             "rate_limit_requests_per_second",
             "Requests per second that this replica may send now.",
             None if report is None else report.rate.limit,
@@ -79,7 +84,14 @@ def _labelled(report: StatusReport | None) -> Iterator[GaugeMetricFamily]:
     hold = GaugeMetricFamily(
         PREFIX + "hold", "1 while records are held for this reason.", labels=("reason",)
     )
+    limit = GaugeMetricFamily(
+        PREFIX + "body_limit_bytes",
+        "Largest request body: as configured, or learned from answers 413.",
+        labels=("object",),
+    )
     if report is not None:
+        for name, limit_bytes in report.body_limits.items():
+            limit.add_metric((name,), limit_bytes)
         for owned in report.assignment:
             if owned.lag is not None:
                 lag.add_metric((owned.topic, str(owned.partition)), owned.lag)
@@ -90,4 +102,4 @@ def _labelled(report: StatusReport | None) -> Iterator[GaugeMetricFamily]:
         }
         for reason in HoldReason:
             hold.add_metric((reason,), 1 if reason in held else 0)
-    yield from (lag, fresh, hold)
+    yield from (lag, fresh, hold, limit)

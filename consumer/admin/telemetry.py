@@ -115,11 +115,13 @@ class Telemetry:
         )
 
     def odd_acceptance(self, batch: Batch) -> None:
-        """Log a batch accepted in an undocumented form."""
+        """Log and count a batch accepted in an undocumented form."""
+        self._metrics.odd_acceptance(batch.target.object)
         _log.warning(
             "undocumented_acceptance",
             object=batch.target.object,
-            detail="answered with 200 or 201 instead of 202; requests_total counts the status",
+            detail="expected 202 with an empty body or accepted: true, got another success; check"
+            " for a proxy in between",
         )
 
     def maybe_duplicate(self, batch: Batch) -> None:
@@ -137,6 +139,10 @@ class Telemetry:
     def bisected(self) -> None:
         """Count a request that was needed only to find the record at fault."""
         self._metrics.bisected()
+
+    def body_limit_changed(self, target: Target, limit_bytes: int) -> None:
+        """Log that requests of an object have another limit, as answers 413 have shown."""
+        _log.info("body_limit_changed", object=target.object, bytes=limit_bytes)
 
     def throttled(self, duration_s: float) -> None:
         """Log and count a pause that the service asked for."""
@@ -178,6 +184,10 @@ class Telemetry:
             _log.info("token_refreshed")
         else:
             _log.warning("token_refresh_failed", result=result)
+
+    def tenant_moved(self, old_host: str, new_host: str) -> None:
+        """Log that requests go to another host from now on."""
+        _log.info("tenant_moved", old_host=old_host, new_host=new_host)
 
     def hold_changed(self, held: ActiveHold, begins: bool) -> None:  # noqa: FBT001 - the two events of a hold
         """Log the start or the end of a hold."""

@@ -14,6 +14,9 @@ and `replay` and every simulation make other ports and run the same class.
             5. close       bulk jobs, tasks, timers, then the ports
 ```
 
+The clock of the ports is the machine's, corrected by the dates of the service's answers where it is
+more than a minute off (`service_clock.py`). `serve`, `replay` and `backfill` use it.
+
 States (`/status`): starting, running, draining, stopped.
 
 Words. A port is what the daemon needs of the outside world: real, or a double in tests. Preflight

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from consumer.app.access import require_access
+from consumer.auth.caller import send_with
 from consumer.config.findings import did_you_mean
 from consumer.delivery.judge import detail_of
 from consumer.errors import Hold, HoldReason, Transient
+from consumer.http.retry_after import pause_s
 from consumer.mapping.settings import CRM_ID
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     from consumer.auth.port import Tokens
     from consumer.bulk.crm_requests import CrmJobs
+    from consumer.clock import Clock
     from consumer.http.client import Transport
     from consumer.mapping.settings import RouteSettings
 
@@ -50,12 +53,15 @@ class CrmPreflight:
         tokens: Tokens,
         routes: Sequence[RouteSettings],
         folder: Path,
+        *,
+        clock: Clock,
     ) -> None:
         self._api = api
         self._transport = transport
         self._tokens = tokens
         self._routes = [route for route in routes if route.crm is not None]
         self._folder = folder
+        self._clock = clock
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -67,9 +73,12 @@ class CrmPreflight:
 
         Raises: `Hold(CONFIG)` that lists every fault, `Hold(AUTH)`, `Transient`.
         """
-        token = await self._tokens.current()
         path = self._folder / f"{name}.describe.json"
-        outcome = await self._transport.send(self._api.describe(token, name, path))
+        has_moved = True
+        while has_moved:
+            token = await self._tokens.current()
+            request = self._api.describe(token, name, path)
+            outcome, has_moved = await send_with(self._transport, self._tokens, token, request)
         answer = require_access(outcome, token, self._tokens)
         if answer.status == _NOT_FOUND:
             routes = ", ".join(route.place for route in self._routes if route.object == name)
@@ -79,7 +88,7 @@ class CrmPreflight:
                 " to it",
             )
         if answer.status != _OK:
-            raise Transient(detail_of(answer))
+            raise Transient(detail_of(answer), after_s=pause_s(answer, self._clock.wall_ms()))
         self._tokens.accepted(token)
         self._judge(name, path)
 

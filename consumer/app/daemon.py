@@ -44,13 +44,11 @@ from consumer.source.lease import OwnershipGate
 from consumer.source.parking import Parking, partition_of, topic_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from consumer.admin.telemetry import Telemetry
     from consumer.app.ports import Ports
     from consumer.config.settings import Settings
     from consumer.dead_letter.settings import FuseSettings
-    from consumer.mapping.port import RouteMapper
+    from consumer.mapping.port import RouteFilter
 
 TICK_S: Final = 1.0
 """How often the loop reports that it is alive, and updates the share of the tenant's rate."""
@@ -64,7 +62,7 @@ class Daemon:
         settings: Settings,
         ports: Ports,
         telemetry: Telemetry,
-        route_filter: Callable[[RouteMapper], RouteMapper] | None = None,
+        route_filter: RouteFilter | None = None,
         record_fuse: FuseSettings | None = None,
     ) -> None:
         """`route_filter` wraps every route, for a verb that sends only some of the records.
@@ -98,7 +96,7 @@ class Daemon:
             )
             for target, batcher in batchers.items()
         }
-        schemas = SchemaCache()
+        schemas = SchemaCache(settings.registry_type)
         self._state = EngineState(
             routes=RouteTable(
                 settings.routes, connector.name, connector.objects, schemas, route_filter
@@ -254,6 +252,7 @@ class Daemon:
             self._schemas,
             stop_on_fault=settings.dead_letter.on_fault == "stop",
             clock=ports.clock,
+            latest_ms=ports.latest_ms or (lambda _: ports.clock.wall_ms()),
             failed=self.fail,
             pump=self._pipeline.pump,
             observer=self._telemetry,
@@ -291,6 +290,7 @@ class Daemon:
             ports.dead_letters,
             self._state.holds,
             clock=ports.clock,
+            rng=ports.rng,
             timeout_s=self._settings.delivery.timeout_s,
             crm=self._crm_preflight(),
         )
@@ -310,7 +310,12 @@ class Daemon:
         if self._spool is None or ports.core_tokens is None:
             return None
         return CrmPreflight(
-            self._crm, ports.transport, ports.core_tokens, self._settings.routes, self._spool.place
+            self._crm,
+            ports.transport,
+            ports.core_tokens,
+            self._settings.routes,
+            self._spool.place,
+            clock=ports.clock,
         )
 
     async def _raise_broken(self) -> None:
@@ -329,13 +334,19 @@ class Daemon:
         )
         self._rate.set_share(owned, subscribed, self._ports.clock.now_s())
 
+    def _paused_s(self) -> float:
+        """Return how long requests to the tenant, or the logins for them, pause on request."""
+        ports = self._ports
+        logins = [ports.tokens] if ports.core_tokens is None else [ports.tokens, ports.core_tokens]
+        return max(self._rate.paused_s(ports.clock.now_s()), *(one.paused_s() for one in logins))
+
     async def _tick_forever(self, lanes: Lanes, bulk: BulkLanes) -> None:
         while True:
             self._update_share()
             self.status.tick()
             # Shows that the loop runs, even if the consumer thread waits for the brokers.
             self._ports.source.is_current()
-            self._pipeline.hold_for_pause(self._rate.paused_s(self._ports.clock.now_s()))
+            self._pipeline.hold_for_pause(self._paused_s())
             # Row buffers become due by time; batches have a timer, so this only backs it up.
             lanes.pump()
             bulk.pump()

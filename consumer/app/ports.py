@@ -25,5 +25,7 @@ class Ports(msgspec.Struct, frozen=True):
     rng: Callable[[], float]
     core_tokens: Tokens | None = None
     """Tokens for the CRM; `None` when no route goes there."""
+    latest_ms: Callable[[int], int] | None = None
+    """The latest time that it may be, given a record's Kafka timestamp; `None`: the clock's."""
     registry: SchemaRegistry | None = None
     """The schema registry; `None` when every route is plain JSON."""

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from consumer.app.access import require_access
-from consumer.backoff import probe_interval_s
+from consumer.auth.caller import send_with
+from consumer.backoff import jittered_pause_s, probe_interval_s
 from consumer.delivery.judge import detail_of, judge
 from consumer.delivery.request import validation_request
 from consumer.errors import Hold, HoldReason, Transient
+from consumer.http.retry_after import pause_s
 from consumer.model import Target
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ class Preflight:
         holds: Holds,
         *,
         clock: Clock,
+        rng: Callable[[], float],
         timeout_s: float,
         crm: CrmPreflight | None = None,
     ) -> None:
@@ -55,6 +58,7 @@ class Preflight:
         self._dead_letters = dead_letters
         self._holds = holds
         self._clock = clock
+        self._rng = rng
         self._timeout_s = timeout_s
         self._crm = crm
 
@@ -77,6 +81,7 @@ class Preflight:
         probes = 0
         held: HoldReason | None = None
         while True:
+            asked_s = 0.0
             try:
                 await check()
             except Hold as hold:
@@ -89,23 +94,27 @@ class Preflight:
                 # A hold that is active keeps its reason: one lost answer does not end its cause.
                 if held is None:
                     held = HoldReason.SINK
+                asked_s = fault.after_s or 0.0
                 self._holds.hold(held, None, fault.detail, self._clock.wall_ms())
             else:
                 if held is not None:
                     self._holds.release(held, None)
                 return
-            await self._clock.sleep(probe_interval_s(probes))
+            asked_s = jittered_pause_s(asked_s, self._rng())
+            await self._clock.sleep(max(probe_interval_s(probes), asked_s))
             probes += 1
 
     async def _check_object(self, target: Target, described: ObjectSettings) -> None:
         """Send a row of nulls to the validation call; any verdict on the row proves the object."""
-        token = await self._tokens.current()
-        await self._rate_limiter.acquire()
         row = dict.fromkeys(described.fields) | {described.primary_key: PROBE_KEY}
-        request = validation_request(
-            token.base_url, token.value, target, [msgspec.json.encode(row)], self._timeout_s
-        )
-        outcome = await self._transport.send(request)
+        has_moved = True
+        while has_moved:
+            token = await self._tokens.current()
+            await self._rate_limiter.acquire()
+            request = validation_request(
+                token.base_url, token.value, target, [msgspec.json.encode(row)], self._timeout_s
+            )
+            outcome, has_moved = await send_with(self._transport, self._tokens, token, request)
         self._rate_limiter.observe(
             judge(outcome, records=1, conflicts=0, fresh_token=False, wall_ms=self._clock.wall_ms())
         )
@@ -118,5 +127,5 @@ class Preflight:
                 " the schema that was uploaded to the connector",
             )
         if answer.status in _TRANSIENT or answer.status >= _SERVER_ERRORS:
-            raise Transient(detail_of(answer))
+            raise Transient(detail_of(answer), after_s=pause_s(answer, self._clock.wall_ms()))
         self._tokens.accepted(token)

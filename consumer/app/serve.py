@@ -8,8 +8,8 @@ import os
 import random
 import signal
 import sys
-from contextlib import AsyncExitStack, contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from contextlib import AsyncExitStack, contextmanager, suppress
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import structlog
 
@@ -20,16 +20,17 @@ from consumer.admin.server import AdminServer
 from consumer.admin.telemetry import Telemetry
 from consumer.app.daemon import Daemon
 from consumer.app.ports import Ports
+from consumer.app.service_clock import ServiceClock, WatchedTransport
 from consumer.auth.exchange import core_flow, token_flow
 from consumer.auth.provider import TokenProvider
 from consumer.auth.secret_files import SecretFiles
 from consumer.clock import SystemClock
 from consumer.dead_letter.producer import KafkaDeadLetterTopic
-from consumer.errors import ConfigFaults
+from consumer.errors import ConfigFaults, Hold, Transient
 from consumer.http.client import HttpTransport
 from consumer.http.hosts import Hosts
 from consumer.model import RecordOutcome
-from consumer.registry.client import RegistryClient
+from consumer.registry.registries import registry_client
 from consumer.source.kafka import KafkaSource
 from consumer.source.login import connection
 
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
 
     from consumer.auth.exchange import AuthFlow, Secrets
     from consumer.auth.settings import SalesforceSettings
-    from consumer.clock import Clock
     from consumer.config.settings import Settings
+    from consumer.http.client import Transport
     from consumer.source.port import Source
 
 _log = structlog.get_logger("consumer")
@@ -65,15 +66,19 @@ async def serve(
 
     Raises: `Fatal`; `ConfigFaults` when the admin port is taken.
     """
-    clock = SystemClock()
+    clock = ServiceClock(SystemClock())
     metrics = Metrics(version=__version__, config_sha256=settings.config_sha256)
     telemetry = Telemetry(metrics, clock)
     async with AsyncExitStack() as closing:
-        ports, tokens = real_ports(
-            settings, KafkaSource(settings.kafka, clock), clock, telemetry, closing
-        )
+        service = service_ports(settings, clock, telemetry, closing)
+        # The source looks for gaps in the clock: a correction must not be one.
+        source = KafkaSource(settings.kafka, clock.machine)
+        ports = real_ports(settings, source, service, clock, closing)
         daemon = Daemon(settings, ports, telemetry)
-        daemon.status.use_token_expiry(tokens.expires_in_s)
+        # Where every route goes to the CRM, the tenant's token is not used.
+        core = service.core_tokens if not settings.connector.objects else None
+        daemon.status.use_token_expiry((core or service.tokens).expires_in_s)
+        daemon.status.use_clock_offset(clock.ahead_s)
         metrics.expect(
             [
                 topic
@@ -103,18 +108,31 @@ async def serve(
         await daemon.run()
 
 
-def real_ports(
-    settings: Settings, source: Source, clock: Clock, telemetry: Telemetry, closing: AsyncExitStack
-) -> tuple[Ports, TokenProvider]:
-    """Build the ports of a daemon around its source, and return the main token provider too.
+class ServicePorts(NamedTuple):
+    """The ports to the service: the client, and the tokens for the tenant and for the CRM."""
 
-    `closing` closes them. The provider is the one for the tenant's tokens, or the one for the CRM's
-    where every route goes to the CRM.
-    """
+    transport: Transport
+    tokens: TokenProvider
+    core_tokens: TokenProvider | None
+
+    async def learn_time(self) -> None:
+        """Log in, so that the clock knows the service's time before records are mapped.
+
+        A login that fails is reported later, by the daemon that needs the token.
+        """
+        with suppress(Hold, Transient):
+            await self.tokens.current()
+
+
+def service_ports(
+    settings: Settings, clock: ServiceClock, telemetry: Telemetry, closing: AsyncExitStack
+) -> ServicePorts:
+    """Build the ports to the service; `closing` closes them."""
     hosts = Hosts.known(settings.salesforce.login_url, settings.salesforce.allowed_domains)
-    transport = HttpTransport(
+    client = HttpTransport(
         hosts, clock, connections=settings.delivery.in_flight + SPARE_CONNECTIONS
     )
+    transport = WatchedTransport(client, clock)
     closing.push_async_callback(transport.close)
     secrets = SecretFiles(settings.salesforce)
 
@@ -133,19 +151,30 @@ def real_ports(
         closing.push_async_callback(made.close)
         return made
 
-    tokens = provider(token_flow)
-    core_tokens = (
-        provider(core_flow) if any(route.crm is not None for route in settings.routes) else None
+    return ServicePorts(
+        transport,
+        provider(token_flow),
+        provider(core_flow) if any(route.crm is not None for route in settings.routes) else None,
     )
+
+
+def real_ports(
+    settings: Settings,
+    source: Source,
+    service: ServicePorts,
+    clock: ServiceClock,
+    closing: AsyncExitStack,
+) -> Ports:
+    """Build the ports of a daemon around its source and the service; `closing` closes them."""
     registry = None
     if settings.registry is not None:
-        registry = RegistryClient(settings.registry, clock)
+        registry = registry_client(settings.registry, clock)
         closing.push_async_callback(registry.close)
-    ports = Ports(
+    return Ports(
         source=source,
-        transport=transport,
-        tokens=tokens,
-        core_tokens=core_tokens,
+        transport=service.transport,
+        tokens=service.tokens,
+        core_tokens=service.core_tokens,
         dead_letters=KafkaDeadLetterTopic(
             settings.kafka.bootstrap_servers,
             connection(settings.kafka.bootstrap_servers, settings.kafka.properties),
@@ -154,9 +183,9 @@ def real_ports(
         ),
         clock=clock,
         rng=random.random,
+        latest_ms=clock.latest_ms,
         registry=registry,
     )
-    return ports, tokens if settings.connector.objects or core_tokens is None else core_tokens
 
 
 @contextmanager

@@ -65,12 +65,17 @@ class DaemonStatus:
         self._bulk: BulkLanes | None = None
         self._outbox: Outbox | None = None
         self._token_expires_in_s: Callable[[], float | None] = lambda: None
+        self._clock_ahead_s: Callable[[], float | None] = lambda: None
 
     def attach(self, lanes: Lanes, bulk: BulkLanes, outbox: Outbox) -> None:
         """Set the parts that hold unsettled records, once they are built."""
         self._lanes = lanes
         self._bulk = bulk
         self._outbox = outbox
+
+    def use_clock_offset(self, ahead_s: Callable[[], float | None]) -> None:
+        """Set the function that returns how far the machine's clock is ahead of the service's."""
+        self._clock_ahead_s = ahead_s
 
     def use_token_expiry(self, expires_in_s: Callable[[], float | None]) -> None:
         """Set the function that returns how many seconds the token is still valid."""
@@ -117,8 +122,13 @@ class DaemonStatus:
             token=TokenStatus(expires_in_s=self._token_expires_in_s()),
             rate=RateStatus(limit=self._rate.limit_per_s(now_s), share=self._rate.share),
             in_flight=self._lanes.in_flight if self._lanes is not None else 0,
+            body_limits={
+                target.object: batcher.body_limit.limit_bytes
+                for target, batcher in engine.batchers.items()
+            },
             buffer_bytes=engine.held_bytes,
             freshness_s=self._freshness_s(wall_ms),
+            clock_offset_s=self._clock_ahead_s(),
             bulk=self._bulk.progress() if self._bulk is not None else (),
         )
 

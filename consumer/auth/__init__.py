@@ -13,6 +13,9 @@ receives answers and returns a token. `TokenProvider` runs it, one at a time for
                   └─ no answer ─► Transient, next try after 1 s, rising to 30 s
 ```
 
+A token outlives a move of its tenant. Senders report every outcome (`caller.py`), and `doubt.py`
+decides when a new login asks for the address. The old token is used until the login has ended.
+
 For the CRM Bulk API the core token is enough and the exchange is left out (`core_flow`).
 
 Words. A grant is what an endpoint returned. A token is a grant with a serial number, so that "this
@@ -26,5 +29,6 @@ What must never happen:
 - A token goes to a host that is not allowed. `instance_url` is checked before it is used.
 - Two flows run at a time for one provider, or a refused login is repeated without a pause: both can
   lock the user out.
+- An address that fails for long leads to many logins: at most one per step of the backoff.
 - A rotated refresh token is lost, even when a later step of its flow fails.
 """

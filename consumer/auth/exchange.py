@@ -32,7 +32,7 @@ _FORM: Final = (
     ("Content-Type", "application/x-www-form-urlencoded"),
     ("Accept", "application/json"),
 )
-_TRANSIENT: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
+_TRANSIENT: Final = frozenset({408, 425, 429})
 _CODE = re.compile(r"[a-z][a-z_]{0,63}", re.ASCII)
 _SKEW_S: Final = 60
 """A clock difference from here on is reported: it uses up the lifetime of an assertion."""
@@ -155,9 +155,12 @@ def _check(answer: Answer, step: str, wall_ms: int) -> None:
     if answer.status == 200:  # noqa: PLR2004 - the one success of both endpoints
         return
     # Says nothing about the credentials.
-    if answer.status in _TRANSIENT:
-        detail = f"{step} returned {answer.status}"
-        raise Transient(detail, after_s=pause_s(answer, wall_ms))
+    if answer.status in _TRANSIENT or answer.status >= 500:  # noqa: PLR2004 - HTTP's own border
+        asked_s = pause_s(answer, wall_ms)
+        detail = f"{step} returned {answer.status}" + (
+            f" and asked for a pause of {asked_s:.0f} s" if asked_s else ""
+        )
+        raise Transient(detail, after_s=asked_s)
     if 300 <= answer.status < 400:  # noqa: PLR2004 - HTTP's own borders
         detail = (
             f"{step} returned {answer.status}, a redirect, which is not followed; check"

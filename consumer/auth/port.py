@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
+
+if TYPE_CHECKING:
+    from consumer.http.messages import HttpOutcome
 
 
 class Token(msgspec.Struct, frozen=True):
@@ -45,4 +48,16 @@ class Tokens(Protocol):
 
     def accepted(self, token: Token) -> None:
         """Note that the service accepted this token; earlier refusals no longer count."""
+        ...
+
+    async def has_moved(self, token: Token, outcome: HttpOutcome) -> bool:
+        """Note the outcome of a request that was sent with this token.
+
+        Outcomes that put the address in doubt lead to one new login. Returns whether the outcome is
+        one of these and the current token names another address, to which the caller sends again.
+        """
+        ...
+
+    def paused_s(self) -> float:
+        """Return how long the login is not called, because it asked for a pause (Retry-After)."""
         ...

@@ -6,10 +6,12 @@ import asyncio
 from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias
 from urllib.parse import urlsplit
 
+from consumer.auth.doubt import AddressDoubt, denies_tenant, is_fault
 from consumer.auth.exchange import token_flow
 from consumer.auth.port import Token
 from consumer.auth.secret_files import SecretFiles
 from consumer.auth.token import TokenGrant, refresh_after_s
+from consumer.backoff import jittered_pause_s
 from consumer.errors import Hold, HoldReason, Transient
 from consumer.http.messages import NoAnswer
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from consumer.auth.settings import SalesforceSettings
     from consumer.clock import Clock
     from consumer.http.client import Transport
+    from consumer.http.messages import HttpOutcome
 
 _RefreshFailure: TypeAlias = Hold | Transient
 
@@ -31,6 +34,8 @@ _LONGEST_REFUSAL_S: Final = 600.0
 _SHORTEST_FAULT_S: Final = 1.0
 _LONGEST_FAULT_S: Final = 30.0
 _DOUBLINGS: Final = 10
+_LOGIN_WAIT_S: Final = 5.0
+"""How long a sender waits for the login that asks whether its tenant has moved."""
 
 
 class RefreshObserver(Protocol):
@@ -40,13 +45,18 @@ class RefreshObserver(Protocol):
         """Report that an auth flow has ended."""
         ...
 
+    def tenant_moved(self, old_host: str, new_host: str) -> None:
+        """Report that a new token names another host than the one before it."""
+        ...
+
 
 class TokenProvider:
     """Runs one auth flow at a time; every sender without a valid token waits for it.
 
     A token past four fifths of its lifetime is renewed in the background while senders use it.
     After a refusal the next login is made after 30 s, rising to 10 min, or as soon as a secret file
-    changes; until then callers get the same error at once.
+    changes; until then callers get the same error at once. A token whose address is in doubt is
+    used on until another login has named the address: see `AddressDoubt`.
     """
 
     def __init__(
@@ -80,8 +90,11 @@ class TokenProvider:
         self._fault_signature = self._secrets.signature()
         self._faults_in_a_row = 0
         self._next_refresh_s = 0.0
+        self._paused_until_s = 0.0
         self._refused_serial = 0
         self._refusals_in_a_row = 0
+        self._address = ""
+        self._doubt = AddressDoubt()
 
     async def current(self) -> Token:
         """Return a valid token: see `Tokens.current`."""
@@ -122,6 +135,26 @@ class TokenProvider:
         # A late acceptance of an older token says nothing about the refused one.
         if self._refusals_in_a_row and token.serial > self._refused_serial:
             self._refusals_in_a_row = 0
+        if token.base_url == self._address:
+            self._doubt.accepted()
+
+    async def has_moved(self, token: Token, outcome: HttpOutcome) -> bool:
+        """Note an outcome, and log in again for an address in doubt: see `Tokens.has_moved`."""
+        is_doubtful = denies_tenant(outcome) or is_fault(outcome)
+        now_s = self._clock.now_s()
+        # A late answer of an earlier address says nothing about the present one.
+        if token.base_url == self._address:
+            if self._doubt.answered(outcome, now_s) and self._may_refresh(now_s):
+                self._doubt.login_begun(now_s)
+                self._refresh()
+            # Not for longer: the whole network may be down, and the login with it.
+            if is_doubtful and self._running_flow is not None:
+                await asyncio.wait([self._running_flow], timeout=_LOGIN_WAIT_S)
+        return is_doubtful and token.base_url != self._address
+
+    def paused_s(self) -> float:
+        """Return how long the login is not called: see `Tokens.paused_s`."""
+        return max(0.0, self._paused_until_s - self._clock.now_s())
 
     def expires_in_s(self) -> float | None:
         """Return for how long the present token is valid, `None` when there is none."""
@@ -142,10 +175,11 @@ class TokenProvider:
         return self._running_flow
 
     def _may_refresh(self, now_s: float) -> bool:
-        # During the backoff only a replaced secret file is a reason to try again.
+        # During the backoff only a replaced secret file is a reason to try again, and not where the
+        # service asked for the pause.
         if self._fault is None or now_s >= self._next_refresh_s:
             return True
-        return self._fault_signature != self._secrets.signature()
+        return now_s >= self._paused_until_s and self._fault_signature != self._secrets.signature()
 
     async def _run_flow(self) -> Token | _RefreshFailure:
         """Run an auth flow. A failure is returned, not raised: the task may have no waiter left."""
@@ -161,12 +195,24 @@ class TokenProvider:
         self._observer.token_refresh("ok")
         self._serial += 1
         self._token = Token(grant.value, grant.base_url, self._serial, grant.user)
+        self._use_address(grant.base_url)
         # Counted from before the flow: the service may have issued the token at any time since.
         self._refresh_at_s = begun_s + refresh_after_s(grant.lifetime_s)
         self._expires_at_s = begun_s + grant.lifetime_s
         self._fault = None
         self._faults_in_a_row = 0
         return self._token
+
+    def _use_address(self, address: str) -> None:
+        """Note the address of the newest token, and leave the earlier one when it is another."""
+        earlier, self._address = self._address, address
+        if earlier in {"", address}:
+            return
+        self._doubt = AddressDoubt()
+        self._transport.leave(earlier)
+        self._observer.tenant_moved(
+            urlsplit(earlier).hostname or earlier, urlsplit(address).hostname or address
+        )
 
     async def _auth_flow(self) -> TokenGrant:
         secrets = self._secrets.read()
@@ -200,7 +246,9 @@ class TokenProvider:
             )
         else:
             longest_s = min(_LONGEST_FAULT_S, _SHORTEST_FAULT_S * doubled)
-            wait_s = max(longest_s * (1.0 + self._jitter()) / 2, fault.after_s or 0.0)
+            asked_s = jittered_pause_s(fault.after_s or 0.0, self._jitter())
+            wait_s = max(longest_s * (1.0 + self._jitter()) / 2, asked_s)
+            self._paused_until_s = max(self._paused_until_s, self._clock.now_s() + asked_s)
         self._fault = fault
         self._faults_in_a_row += 1
         self._fault_signature = self._secrets.signature()

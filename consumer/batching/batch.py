@@ -48,6 +48,7 @@ class Batch:
     - `attempts`: how often its rows were sent.
     - `singled_out`: the keys that the service named as rejected, a few among many good ones.
     - `last_failure`: the cause of the latest retry.
+    - `is_trial`: its body is above a learned limit on purpose: see `BodyLimit`.
     """
 
     __slots__ = (
@@ -55,6 +56,7 @@ class Batch:
         "changes",
         "conflicts",
         "first_failed_ms",
+        "is_trial",
         "isolating",
         "last_failure",
         "linked_changes",
@@ -81,6 +83,7 @@ class Batch:
         self.conflicts = 0
         self.validated = False
         self.isolating = False
+        self.is_trial = False
         self.singled_out: frozenset[str] = frozenset()
         self.first_failed_ms: int | None = None
         self.last_failure: str | None = None
@@ -128,6 +131,22 @@ class Batch:
         if not self.changes:
             self.lows.clear()
         return change
+
+    def groups_within(self, body_bytes: int) -> list[list[str]]:
+        """Return the keys of parts, in order, whose bodies are within a limit.
+
+        A row that is larger by itself is a part by itself.
+        """
+        most = body_bytes - ENVELOPE_BYTES[self.operation] + 1
+        groups: list[list[str]] = []
+        size = most
+        for key, change in self.changes.items():
+            size += len(change.encoded) + 1
+            if size > most:
+                groups.append([])
+                size = len(change.encoded) + 1
+            groups[-1].append(key)
+        return groups
 
     def part(self, keys: Iterable[str]) -> Batch:
         """Return a new batch with some of the changes, which holds the same positions."""

@@ -11,6 +11,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from consumer.batching.batch import ENVELOPE_BYTES, Batch, forget_superseded, low_of
+from consumer.batching.body_limit import BodyLimit
 from consumer.batching.conflation import supersede
 from consumer.model import Operation, Upsert
 
@@ -29,10 +30,12 @@ class Batcher:
     ) -> None:
         self.target = target
         self.ready: deque[Batch] = deque()
+        self.body_limit = BodyLimit(batch_bytes)
         self._conflation = conflation
-        self._max_bytes = {
-            operation: batch_bytes - envelope + 1 for operation, envelope in ENVELOPE_BYTES.items()
-        }
+        # What a row may have, and what is put into one batch at present.
+        self._max_bytes = _content_bytes(batch_bytes)
+        self._fill_bytes = self._max_bytes
+        self._fill_body_bytes = batch_bytes
         self._delete_ids = delete_ids
         self._open = {operation: Batch(target, operation) for operation in Operation}
         # A dict, not a set: it keeps the order, so that the same records make the same requests.
@@ -49,7 +52,8 @@ class Batcher:
         keep them.
         """
         oversize: list[Change] = []
-        sealed_keys, max_bytes = self._sealed_keys, self._max_bytes[Operation.UPSERT]
+        self._read_limit(now_s)
+        sealed_keys, max_bytes = self._sealed_keys, self._fill_bytes[Operation.UPSERT]
         deletes = self._open[Operation.DELETE].changes
         upserts = self._open[Operation.UPSERT]
         held, size = upserts.changes, upserts.size
@@ -83,6 +87,7 @@ class Batcher:
             if not self._place(change, now_s):
                 oversize.append(change)
             deletes = self._open[Operation.DELETE].changes
+            max_bytes = self._fill_bytes[Operation.UPSERT]
             # `_place` sealed the batch, and another one is open. Add the counts of this loop to the
             # sealed one.
             if self._open[Operation.UPSERT] is not upserts:
@@ -118,7 +123,7 @@ class Batcher:
         """Seal the open batches that got their first change at least this long ago."""
         for batch in [*self._open.values()]:
             if batch.changes and batch.opened_s + linger_s <= now_s:
-                self._seal(batch.operation)
+                self._seal(batch.operation, now_s)
 
     def settle(self, batch: Batch, now_s: float) -> None:
         """Forget a batch whose changes were all accepted or dead-lettered.
@@ -144,6 +149,18 @@ class Batcher:
             self._book(part)
         self.ready.extendleft(reversed(parts))
         return parts
+
+    def fitted(self, batch: Batch) -> Batch:
+        """Return a batch that was taken from `ready`, or its first part if it is too large by now.
+
+        The limit may have been lowered since the batch was sealed. Its other parts are ready.
+        """
+        limit_bytes = self.body_limit.limit_bytes
+        if batch.body_bytes <= limit_bytes or batch.is_trial or len(batch.changes) == 1:
+            return batch
+        for part in self.split(batch, batch.groups_within(limit_bytes)):
+            part.isolating = batch.isolating
+        return self.ready.popleft()
 
     def drop(self, gone: Collection[Assignment], now_s: float) -> list[Change]:
         """Forget the changes of assignments that this process does not own any more.
@@ -249,20 +266,35 @@ class Batcher:
     def _append(self, change: Change, operation: Operation, now_s: float) -> None:
         batch = self._open[operation]
         full = operation is Operation.DELETE and len(batch.changes) >= self._delete_ids
-        if full or batch.size + len(change.encoded) + 1 > self._max_bytes[operation]:
-            batch = self._seal(operation)
+        # A row above a learned limit is sent by itself.
+        if batch.changes and (
+            full or batch.size + len(change.encoded) + 1 > self._fill_bytes[operation]
+        ):
+            batch = self._seal(operation, now_s)
         if not batch.changes:
             batch.opened_s = now_s
         assert change.assignment is not None  # noqa: S101 - add() has set it
         batch.append(change, change.assignment)
 
-    def _seal(self, operation: Operation) -> Batch:
+    def _seal(self, operation: Operation, now_s: float) -> Batch:
         batch = self._open[operation]
+        if len(batch.changes) > 1 and (
+            self.body_limit.limit_bytes < batch.body_bytes <= self.body_limit.next_bytes(now_s)
+        ):
+            batch.is_trial = True
+            self.body_limit.trial_begun(now_s)
+            self._read_limit(now_s)
         self.ready.append(batch)
         self._book(batch)
         self._sealed_keys.update(batch.changes)
         fresh = self._open[operation] = Batch(self.target, operation)
         return fresh
+
+    def _read_limit(self, now_s: float) -> None:
+        body_bytes = self.body_limit.next_bytes(now_s)
+        if body_bytes != self._fill_body_bytes:
+            self._fill_body_bytes = body_bytes
+            self._fill_bytes = _content_bytes(body_bytes)
 
     def _book(self, batch: Batch) -> None:
         self._sealed[batch] = batch.size
@@ -279,3 +311,8 @@ class Batcher:
         self._append(
             change, Operation.UPSERT if type(change) is Upsert else Operation.DELETE, now_s
         )
+
+
+def _content_bytes(body_bytes: int) -> dict[Operation, int]:
+    """Return what a body of this size has room for: rows with a comma each."""
+    return {operation: body_bytes - envelope + 1 for operation, envelope in ENVELOPE_BYTES.items()}

@@ -71,10 +71,14 @@ class Uncertain(msgspec.Struct, frozen=True):
 
 
 class RetryLater(msgspec.Struct, frozen=True):
-    """A transient fault. The same request is sent again after at least `after_s` seconds."""
+    """A transient fault. The same request is sent again after at least `after_s` seconds.
+
+    `asked_s` is the pause that the service asked for, which is one for every job.
+    """
 
     cause: str
     after_s: float | None = None
+    asked_s: float | None = None
 
 
 StepOutcome: TypeAlias = (
@@ -116,7 +120,7 @@ def read_outcome(  # noqa: PLR0911 - one per row of the table
             throttled_s = (
                 _THROTTLED_CREATION_S if verdict.throttled and step is JobStep.CREATE else 0.0
             )
-            return RetryLater(verdict.cause, max(verdict.after_s or 0.0, throttled_s) or None)
+            return RetryLater(verdict.cause, throttled_s or None, verdict.after_s)
         case RefreshToken() | HoldLane():
             return verdict
         case Reject():

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from consumer.bulk.csv import csv_line
-from consumer.errors import Fatal
+from consumer.bulk.disk import disk_error, remove
+from consumer.errors import Hold
 from consumer.mapping.settings import CRM_ID, PLACE_KEY
 from consumer.model import Operation
 
@@ -30,7 +31,7 @@ async def write_file(
     Each row in the file is marked as sent, with the text that identifies it in the results. Rows
     beyond `file_bytes` stay for the next job.
 
-    Raises: `Fatal` when the disk fails.
+    Raises: `Hold(SPOOL)` when the disk does not take it; the call may be repeated.
     """
     deletes = operation is Operation.DELETE
     header = _ID_HEADER if deletes else crm.csv.header
@@ -58,14 +59,14 @@ async def write_file(
                     break
                 await clock.sleep(0)
     except OSError as error:
-        detail = (
-            f"cannot write {path}: {error.strerror}; free disk space and restart: the rows are"
-            " read from Kafka again"
-        )
-        raise Fatal(detail) from error
+        remove(path)
+        raise disk_error(error, path) from error
+    except Hold:
+        remove(path)
+        raise
     spool.create_indexes()
     if not row_count:
-        path.unlink()
+        remove(path)
         return None
     return path
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from consumer.bulk.crm_results import Marking
 from consumer.bulk.crm_spool import CrmSpool
+from consumer.bulk.disk import remove
 from consumer.bulk.job_journal import JobJournal
 from consumer.bulk.kept_records import keep
 from consumer.bulk.row_buffer import BulkBatch, RowBuffer
@@ -111,7 +112,7 @@ class CrmRowBuffer(RowBuffer):
                 self._batch_count = max(self._batch_count, int(number))
             # Only the rows of a closed insert job are needed: their outcomes still have to be read.
             if not left or not path.name.startswith(left):
-                path.unlink()
+                remove(path)
 
     def _new_batch(self, path: Path, now_s: float) -> BulkBatch:
         self._last_record = None

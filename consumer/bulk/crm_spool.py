@@ -60,11 +60,13 @@ class CrmSpool(Spool):
         file survives the end of the process at any moment.
         """
         self._for_inserts = for_inserts
-        self._JOURNAL = "TRUNCATE" if for_inserts else "OFF"
         self._sealed = False
         super().__init__(path)
-        self._sql.create_function("joined", 4, joined, deterministic=True)
-        self._sql.create_function("kept", 6, _kept, deterministic=True)
+
+    def _make(self, sql: sqlite3.Connection) -> None:
+        sql.create_function("joined", 4, joined, deterministic=True)
+        sql.create_function("kept", 6, _kept, deterministic=True)
+        super()._make(sql)
 
     @property
     def name(self) -> str:
@@ -73,25 +75,27 @@ class CrmSpool(Spool):
 
     def put(self, rows: Sequence[SpooledRow]) -> None:
         """Add rows in order; a row whose key and turn exist is merged, see `joined`."""
-        with self._disk_errors():
-            self._sql.execute("BEGIN")
-            # Unqualified columns are those of the older row: SQLite computes every new value
-            # before it writes any, so `kept` still sees the older line.
-            self._sql.executemany(
-                "INSERT INTO rows (key, turn, operation, owner, value_bytes, line, record)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key, turn) DO UPDATE SET"
-                " record = kept(operation, line, record, excluded.operation, excluded.line,"
-                " excluded.record),"
-                " line = joined(operation, line, excluded.operation, excluded.line),"
-                " operation = excluded.operation, owner = excluded.owner, value_bytes ="
-                " excluded.value_bytes",
-                rows,
-            )
-            self._sql.execute("COMMIT")
+        # Unqualified columns are those of the older row: SQLite computes every new value before it
+        # writes any, so `kept` still sees the older line.
+        self._write(
+            "INSERT INTO rows (key, turn, operation, owner, value_bytes, line, record)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key, turn) DO UPDATE SET"
+            " record = kept(operation, line, record, excluded.operation, excluded.line,"
+            " excluded.record),"
+            " line = joined(operation, line, excluded.operation, excluded.line),"
+            " operation = excluded.operation, owner = excluded.owner, value_bytes ="
+            " excluded.value_bytes",
+            rows,
+        )
 
     def seal(self) -> None:
-        """Accept no more rows: jobs send what is here."""
+        """Accept no more rows: jobs send what is here.
+
+        From now on the rows of inserts must survive the end of the process at any moment.
+        """
         self._sealed = True
+        if self._for_inserts:
+            self._sql.execute("PRAGMA journal_mode = TRUNCATE")
 
     def drop_owners(self, owners: Collection[int]) -> None:
         """Drop the rows of revoked assignments.
@@ -104,15 +108,15 @@ class CrmSpool(Spool):
             return
         # Without an owner the row is neither sent nor dead-lettered here. Its mark still matches a
         # result, and the insert journal needs that outcome.
-        with self._disk_errors():
-            self._sql.executemany(
-                "UPDATE rows SET owner = -1, value_bytes = -1 WHERE owner = ?",
-                [(owner,) for owner in owners],
-            )
+        self._write(
+            "UPDATE rows SET owner = -1, value_bytes = -1 WHERE owner = ?",
+            [(owner,) for owner in owners],
+        )
 
     def leave(self) -> None:
         """Close the table and keep its file for the next run."""
-        self._sql.close()
+        if self._opened is not None:
+            self._opened.close()
 
     # ── rows to send ─────────────────────────────────────────────────────────────────────────────
 
@@ -146,8 +150,7 @@ class CrmSpool(Spool):
 
     def clear_sent(self) -> None:
         """Mark no row as sent: rows that the last job did not mention go into the next."""
-        with self._disk_errors():
-            self._sql.execute("UPDATE rows SET sent = 0 WHERE sent > 0")
+        self._write("UPDATE rows SET sent = 0 WHERE sent > ?", [(0,)])
 
     def mark_sent(self, marks: Iterable[tuple[str, str, int]]) -> None:
         """Mark rows as sent. `marks` are mark, key and turn of each."""
@@ -213,12 +216,11 @@ class CrmSpool(Spool):
 
     def withdraw_refusals(self, but: int) -> None:
         """Let refused rows be sent again, all but the first `but` of them."""
-        with self._disk_errors():
-            self._sql.execute(
-                f"UPDATE rows SET tries = 0 WHERE {_UNREPORTED} AND (key, turn) NOT IN"  # noqa: S608 - constants of this module
-                f" (SELECT key, turn FROM rows WHERE {_UNREPORTED} ORDER BY key, turn LIMIT ?)",
-                (but,),
-            )
+        self._write(
+            f"UPDATE rows SET tries = 0 WHERE {_UNREPORTED} AND (key, turn) NOT IN"  # noqa: S608 - constants of this module
+            f" (SELECT key, turn FROM rows WHERE {_UNREPORTED} ORDER BY key, turn LIMIT ?)",
+            [(but,)],
+        )
 
     def take_refused(self, limit: int) -> list[RefusedRow]:
         """Return refused rows that are not reported yet, and mark them as reported.
@@ -245,24 +247,18 @@ class CrmSpool(Spool):
         while found := cursor.fetchmany(limit):
             yield found
 
-    def _write(self, statement: str, rows: Iterable[tuple[object, ...]]) -> int:
-        with self._disk_errors():
-            self._sql.execute("BEGIN")
-            count = self._sql.executemany(statement, rows).rowcount
-            self._sql.execute("COMMIT")
-        return max(0, count)
-
 
 class ReopenedSpool(CrmSpool):
     """The rows of a job that an earlier run left on disk."""
 
     def __init__(self, path: Path) -> None:
-        """Open the table. Raises: `Fatal` when it cannot be read."""
+        """Open the table. Raises: `Fatal` when the file is damaged."""
         super().__init__(path, for_inserts=True)
+        with self._disk_errors():
+            self._sql.execute("SELECT count(*) FROM rows")
 
-    def _make(self, path: Path) -> None:
-        self._sql = sqlite3.connect(f"file:{path}?mode=rw", uri=True, isolation_level=None)
-        self._sql.execute("SELECT count(*) FROM rows")
+    def _open(self, path: Path) -> sqlite3.Connection:
+        return sqlite3.connect(f"file:{path}?mode=rw", uri=True, isolation_level=None)
 
 
 def joined(older_operation: int, older: bytes, operation: int, newer: bytes) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
 from consumer.backoff import probe_interval_s
@@ -12,6 +13,7 @@ from consumer.bulk.crm_requests import chunks_of_keys, found_ids, job_operation
 from consumer.bulk.crm_results import dead_letter_detail
 from consumer.bulk.crm_row_buffer import FILE_BYTES, JOURNAL, CrmBulkBatch, CrmRowBuffer
 from consumer.bulk.crm_spool import ReopenedSpool
+from consumer.bulk.disk import remove, until_written
 from consumer.bulk.insert_journal import INSERT_JOURNAL, InsertJournal
 from consumer.bulk.job_state import BUSY_HOLD_S, JobState, busy_after_s, is_abandoned
 from consumer.bulk.job_uploader import repeat_after_s
@@ -29,11 +31,12 @@ if TYPE_CHECKING:
 
     from consumer.auth.port import Token
     from consumer.bulk.crm_requests import CrmJobs
-    from consumer.bulk.crm_spool import RefusedRow
+    from consumer.bulk.crm_spool import CrmSpool, RefusedRow
     from consumer.bulk.job_journal import JobJournal, JournalEntry
     from consumer.bulk.job_state import Job
     from consumer.bulk.row_buffer import BulkBatch, RowBuffer
-    from consumer.bulk.runner import JobEnd, JobRunner, JobWatch
+    from consumer.bulk.runner import JobEnd, JobRunner
+    from consumer.bulk.step_sender import JobWatch
     from consumer.clock import Clock
     from consumer.http.messages import Request
     from consumer.model import Assignment, PartialRecord, Record
@@ -103,7 +106,7 @@ class CrmUploader:
             await self._runner.settle_leftover_job(crm.target, journal, watch)
             return
         # A closed insert job: only its results say which rows exist already.
-        spool = ReopenedSpool(path)
+        spool = await until_written(partial(_reopened, path), watch, self._clock)
         op_rows = OperationRows(crm, spool, Operation.UPSERT, watch)
         end = await self._end_of_insert(
             op_rows, left, await self._runner.adopt(crm.target, left.job_id, watch)
@@ -111,7 +114,7 @@ class CrmUploader:
         await self._results.read(op_rows, left.job_id, path, end)
         await op_rows.note_outcomes(self._clock)
         spool.close()
-        journal.clear()
+        await journal.cleared(watch, self._clock)
 
     async def upload(
         self, row_buffer: RowBuffer, bulk_batch: BulkBatch, journal: JobJournal, watch: JobWatch
@@ -120,14 +123,16 @@ class CrmUploader:
         crm = _crm(row_buffer)
         assert isinstance(bulk_batch, CrmBulkBatch)  # noqa: S101 - made by a CRM row buffer
         if crm.inserts:
-            await _apply_known_outcomes(crm, bulk_batch, self._clock)
-            await self._dead_letter_refused(crm, bulk_batch)
+            await until_written(
+                partial(_apply_known_outcomes, crm, bulk_batch, self._clock), watch, self._clock
+            )
+            await self._dead_letter_refused(crm, bulk_batch, watch)
         for operation in (Operation.DELETE, Operation.UPSERT):
             op_rows = OperationRows(crm, bulk_batch.rows, operation, watch)
             repeats = 0
             while bulk_batch.rows.pending_count(operation):
-                after_s = await self._one_job(op_rows, journal, repeats)
-                await self._dead_letter_refused(crm, bulk_batch)
+                after_s = await self._one_job(op_rows, bulk_batch, journal, repeats)
+                await self._dead_letter_refused(crm, bulk_batch, watch)
                 if after_s:
                     watch.phase(f"waiting to send the remaining {operation.value}s", None)
                     await self._clock.sleep(after_s)
@@ -136,7 +141,13 @@ class CrmUploader:
 
     # ── one job ──────────────────────────────────────────────────────────────────────────────────
 
-    async def _one_job(self, op_rows: OperationRows, journal: JobJournal, repeats: int) -> float:
+    async def _one_job(
+        self,
+        op_rows: OperationRows,
+        bulk_batch: CrmBulkBatch,
+        journal: JobJournal,
+        repeats: int,
+    ) -> float:
         """Send the rows without an outcome, as many as one upload takes.
 
         Returns: seconds to wait before the next job of this operation.
@@ -144,10 +155,12 @@ class CrmUploader:
         crm, spool, operation, watch = op_rows
         # A delete job needs the record id; the source only has the external id.
         if operation is Operation.DELETE and crm.looks_up_ids:
-            await self._look_up_ids(op_rows)
+            await until_written(partial(self._look_up_ids, op_rows), watch, self._clock)
         await self._wait_for_other_jobs(op_rows)
         watch.phase(f"writing {operation.value}s", None)
-        written = await write_file(crm, spool, operation, FILE_BYTES, self._clock)
+        written = await until_written(
+            partial(self._write_file, op_rows, bulk_batch), watch, self._clock
+        )
         if written is None:
             return 0.0
         end = await self._runner.run_keeping_journal(
@@ -156,7 +169,7 @@ class CrmUploader:
         left = journal.read()
         # A closed job is left in the journal until its results are read.
         if left is None:  # aborted before it was closed: no row counts
-            written.unlink()
+            remove(written)
             return _held(watch, HoldReason.SINK, _detail(end), repeats)
         if op_rows.inserts:
             end = await self._end_of_insert(op_rows, left, end)
@@ -165,11 +178,11 @@ class CrmUploader:
         # others are held.
         mass = not counts.accepted and counts.refused > self._mass_count
         if mass:
-            spool.withdraw_refusals(self._mass_count)
+            await until_written(partial(self._withdraw_refusals, spool), watch, self._clock)
         if op_rows.inserts:
             await op_rows.note_outcomes(self._clock)
-        journal.clear()
-        written.unlink()
+        await journal.cleared(watch, self._clock)
+        remove(written)
         if mass:
             detail = (
                 f"job {left.job_id}: all {counts.refused} rows were refused and none was accepted; "
@@ -183,6 +196,15 @@ class CrmUploader:
             return _held(watch, HoldReason.SINK, detail, repeats)
         watch.released()
         return repeat_after_s(repeats) if counts.retried or counts.unprocessed else 0.0
+
+    async def _write_file(self, op_rows: OperationRows, bulk_batch: CrmBulkBatch) -> Path | None:
+        # Rows of partitions that were revoked while the disk took no writes must not go out.
+        bulk_batch.write_backlog()
+        crm, spool, operation, _ = op_rows
+        return await write_file(crm, spool, operation, FILE_BYTES, self._clock)
+
+    async def _withdraw_refusals(self, spool: CrmSpool) -> None:
+        spool.withdraw_refusals(self._mass_count)
 
     async def _end_of_insert(
         self, op_rows: OperationRows, left: JournalEntry, end: JobEnd
@@ -272,13 +294,19 @@ class CrmUploader:
 
     # ── dead letters and look-ups ────────────────────────────────────────────────────────────────
 
-    async def _dead_letter_refused(self, crm: CrmRowBuffer, bulk_batch: CrmBulkBatch) -> None:
+    async def _dead_letter_refused(
+        self, crm: CrmRowBuffer, bulk_batch: CrmBulkBatch, watch: JobWatch
+    ) -> None:
         """Send the records of refused rows to the dead-letter topic, 500 at a time."""
+
+        async def take() -> list[RefusedRow]:
+            return bulk_batch.rows.take_refused(_DEAD_LETTERS_AT_A_TIME)
+
         while True:
             while self._events.dead_letters_open() >= _DEAD_LETTERS_AT_A_TIME:
                 await self._clock.sleep(_DEAD_LETTER_WAIT_S)
-            # No await between taking and sending: a row that is taken counts as reported.
-            refused = bulk_batch.rows.take_refused(_DEAD_LETTERS_AT_A_TIME)
+            # No pause between taking and sending: a row that is taken counts as reported.
+            refused = await until_written(take, watch, self._clock)
             if not refused:
                 return
             owners = {number: assignment for assignment, number in bulk_batch.owners.items()}
@@ -327,7 +355,7 @@ class CrmUploader:
                 ids = [(found.get(key) or found.get(key.casefold()), key) for key in keys]
                 spool.set_ids([(id_.encode(), key) for id_, key in ids if id_])
                 spool.settle_without_sending([key for id_, key in ids if not id_])
-        into.unlink(missing_ok=True)
+        remove(into)
 
     async def _query_ids(
         self, op_rows: OperationRows, field: str, keys: list[str], into: Path
@@ -376,6 +404,10 @@ async def _apply_known_outcomes(crm: CrmRowBuffer, bulk_batch: CrmBulkBatch, clo
                 [(found[0], key, turn) for found, key, turn in known if found is not None]
             )
             await clock.sleep(0)
+
+
+async def _reopened(path: Path) -> ReopenedSpool:
+    return ReopenedSpool(path)
 
 
 def _under_way(jobs: Iterable[Job]) -> Job | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from consumer.bulk.csv import delete_line
+from consumer.bulk.disk import disk_error, remove
 from consumer.bulk.job_state import FILES_PER_JOB
 from consumer.errors import Fatal
 from consumer.model import Operation
@@ -46,8 +48,19 @@ class CsvFiles:
     def close(self) -> None:
         """Close the last file."""
         if self._file is not None:
-            self._file.close()
-            self._file = None
+            file, self._file = self._file, None
+            file.close()
+
+    def discard(self) -> None:
+        """Delete the files, to free their space."""
+        self.abandon()
+        for path in self.paths:
+            remove(path)
+
+    def abandon(self) -> None:
+        """Close the last file, if it is open, whatever becomes of its content."""
+        with suppress(OSError):
+            self.close()
 
     def _put(self, content: bytes) -> None:
         assert self._file is not None  # noqa: S101 - opened before anything is put
@@ -78,7 +91,8 @@ async def write_files(
     `deleted_at` gives the second column of deletes, where the stream has a Record Modified. Deletes
     have no header.
 
-    Raises: `Fatal` when the disk fails.
+    Raises: `Hold(SPOOL)` when the disk does not take them; no file is left, and the call may be
+    repeated.
     """
     is_delete = operation is Operation.DELETE
     files = CsvFiles(folder, operation, b"" if is_delete else header, file_bytes)
@@ -87,14 +101,13 @@ async def write_files(
         for piece in spool.lines(operation, _PIECE_ROWS):
             files.write([delete_line(key, moment) if is_delete else line for key, line in piece])
             await clock.sleep(0)
-    except OSError as error:
-        detail = (
-            f"cannot write job files to {folder}: {error.strerror}; free disk space and restart: "
-            "the rows are read from Kafka again"
-        )
-        raise Fatal(detail) from error
-    finally:
+        # Buffered bytes are written here: it may fail like any write.
         files.close()
+    except OSError as error:
+        files.discard()
+        raise disk_error(error, folder / "job") from error
+    finally:
+        files.abandon()
     if len(files.paths) > FILES_PER_JOB:
         message = (
             f"expected at most {FILES_PER_JOB} files of {file_bytes} bytes in a job, got "

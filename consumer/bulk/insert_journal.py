@@ -6,8 +6,8 @@ import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from consumer.bulk.disk import disk_error
 from consumer.bulk.kept_records import kept_records
-from consumer.errors import Fatal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -32,11 +32,15 @@ class InsertJournal:
     def __init__(self, path: Path) -> None:
         """Open or create the file.
 
-        Raises: `Fatal` when the disk fails, as every method that writes.
+        Raises: `Hold(SPOOL)` when the disk does not take a write, as every method that writes: the
+        call may be repeated. `Fatal` when the file is damaged.
         """
         self._path = path
-        with self._disk_errors():
+        try:
             self._sql = sqlite3.connect(path, isolation_level=None)
+        except sqlite3.Error as error:
+            raise disk_error(error, path) from error
+        with self._disk_errors():
             self._sql.execute("PRAGMA synchronous = OFF")
             self._sql.execute(
                 "CREATE TABLE IF NOT EXISTS done (topic TEXT, partition INTEGER, position"
@@ -93,8 +97,6 @@ class InsertJournal:
         try:
             yield
         except sqlite3.Error as error:
-            detail = (
-                f"cannot write the insert journal {self._path}: {error}; free disk space and "
-                "restart"
-            )
-            raise Fatal(detail) from error
+            if self._sql.in_transaction:
+                self._sql.execute("ROLLBACK")
+            raise disk_error(error, self._path) from error

@@ -6,8 +6,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from consumer.bulk.disk import disk_error, until_written
+
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from consumer.bulk.disk import DiskWatch
+    from consumer.clock import Clock
 
 
 class JournalEntry(msgspec.Struct, frozen=True):
@@ -47,9 +52,37 @@ class JobJournal:
             return None
 
     def write(self, entry: JournalEntry) -> None:
-        """Record how far the job is."""
-        put_in_place(self._path, msgspec.json.encode(entry))
+        """Record how far the job is.
+
+        Raises: `Hold(SPOOL)` when the disk does not take it; the earlier entry stays.
+        """
+        try:
+            put_in_place(self._path, msgspec.json.encode(entry))
+        except OSError as error:
+            raise disk_error(error, self._path) from error
 
     def clear(self) -> None:
-        """Delete the journal: the job has ended, or none of its rows count."""
-        self._path.unlink(missing_ok=True)
+        """Delete the journal: the job has ended, or none of its rows count.
+
+        Raises: `Hold(SPOOL)` when the disk does not take it.
+        """
+        try:
+            self._path.unlink(missing_ok=True)
+        except OSError as error:
+            raise disk_error(error, self._path) from error
+
+    async def written(self, entry: JournalEntry, watch: DiskWatch, clock: Clock) -> None:
+        """Record how far the job is, as soon as the disk takes it."""
+
+        async def write() -> None:
+            self.write(entry)
+
+        await until_written(write, watch, clock)
+
+    async def cleared(self, watch: DiskWatch, clock: Clock) -> None:
+        """Delete the journal as soon as the disk takes it."""
+
+        async def clear() -> None:
+            self.clear()
+
+        await until_written(clear, watch, clock)

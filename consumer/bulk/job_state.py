@@ -145,13 +145,15 @@ def busy_after_s() -> float:
 class HourlyJobs:
     """The service's limits on jobs, as far as this process uses them.
 
-    At most `per_hour` in any sliding hour, and `at_a_time` at once.
+    At most `per_hour` in any sliding hour, and `at_a_time` at once. A pause that the service asks
+    for concerns the requests of all jobs.
     """
 
     def __init__(self, per_hour: int = JOBS_PER_HOUR, at_a_time: int = JOBS_AT_A_TIME) -> None:
         self._per_hour = per_hour
         self._at_a_time = at_a_time
         self._begun_s: deque[float] = deque()
+        self._paused_until_s = float("-inf")
         self.running = 0
 
     def wait_s(self, now_s: float) -> float | None:
@@ -175,6 +177,14 @@ class HourlyJobs:
     def ended(self) -> None:
         """Count a job as ended."""
         self.running -= 1
+
+    def pause_until(self, until_s: float) -> None:
+        """Send nothing before this time, because the service asked for it."""
+        self._paused_until_s = max(self._paused_until_s, until_s)
+
+    def paused_s(self, now_s: float) -> float:
+        """Return how much of a pause is left."""
+        return max(0.0, self._paused_until_s - now_s)
 
 
 def _job(entry: object) -> Job | None:

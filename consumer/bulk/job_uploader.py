@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
+from consumer.bulk.disk import remove, until_written
 from consumer.bulk.files import write_files
 from consumer.bulk.job_state import FILE_BYTES
-from consumer.bulk.runner import Broken, JobPlan, JobWatch
+from consumer.bulk.runner import Broken, JobPlan
 from consumer.delivery.verdicts import HoldLane
 from consumer.errors import HoldReason
 from consumer.mapping.times import moment_text
 from consumer.model import Operation
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from consumer.bulk.job_journal import JobJournal
     from consumer.bulk.row_buffer import BulkBatch, RowBuffer
     from consumer.bulk.runner import JobRunner
+    from consumer.bulk.step_sender import JobWatch
     from consumer.clock import Clock
 
 _FIRST_REPEAT_S: Final = 60.0
@@ -78,24 +83,32 @@ class IngestionUploader:
             watch.phase(f"writing {operation.value}s", None)
             # Written again for each job: the rows of a partition revoked meanwhile must not go out,
             # for its new owner may have sent newer ones.
-            files = await write_files(
-                bulk_batch.spool,
-                operation,
-                row_buffer.folder,
-                header=row_buffer.csv.header,
-                file_bytes=FILE_BYTES,
-                deleted_at=self._now_text if row_buffer.dated_deletes else None,
-                clock=self._clock,
+            files = await until_written(
+                partial(self._write_files, row_buffer, bulk_batch, operation), watch, self._clock
             )
             plan = JobPlan(row_buffer.target, operation, files)
             end = await self._runner.run(plan, journal, watch) if files else None
             for path in files:
-                path.unlink()
+                remove(path)
             if not isinstance(end, Broken):
                 return
             watch.held(HoldLane(HoldReason.SINK, end.detail))
             await self._clock.sleep(repeat_after_s(repeats))
             repeats += 1
+
+    async def _write_files(
+        self, row_buffer: RowBuffer, bulk_batch: BulkBatch, operation: Operation
+    ) -> tuple[Path, ...]:
+        bulk_batch.write_backlog()
+        return await write_files(
+            bulk_batch.spool,
+            operation,
+            row_buffer.folder,
+            header=row_buffer.csv.header,
+            file_bytes=FILE_BYTES,
+            deleted_at=self._now_text if row_buffer.dated_deletes else None,
+            clock=self._clock,
+        )
 
     def _now_text(self) -> str:
         return moment_text(self._clock.wall_ms())

@@ -7,7 +7,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Protocol
 
 from consumer.admin.port import BulkStatus
+from consumer.backoff import probe_interval_s
 from consumer.bulk.job_journal import JobJournal
+from consumer.delivery.verdicts import HoldLane
+from consumer.errors import HoldReason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Coroutine, Iterable
@@ -15,7 +18,6 @@ if TYPE_CHECKING:
     from consumer.bulk.job_uploader import JobUploader
     from consumer.bulk.row_buffer import BulkBatch, RowBuffer
     from consumer.clock import Clock
-    from consumer.delivery.verdicts import HoldLane
     from consumer.model import Assignment, Target
 
     Spawn = Callable[[Coroutine[object, object, None]], asyncio.Task[None]]
@@ -50,6 +52,8 @@ class _BulkLane:
         self.phase_now: str | None = None
         self.job_id: str | None = None
         self.held_by: HoldLane | None = None
+        self._disk_probes = 0
+        self._disk_probe_s = 0.0
         self._events = events
 
     def phase(self, phase: str, job_id: str | None) -> None:
@@ -62,6 +66,23 @@ class _BulkLane:
             self.released()
             self.held_by = hold
             self._events.lane_held(self.row_buffer.target, hold)
+
+    def probe_disk(self, now_s: float) -> None:
+        """Write the rows again that the disk did not take, when the next probe is due."""
+        if self.row_buffer.disk_hold is None:
+            return
+        if self._disk_probes and now_s < self._disk_probe_s:
+            return
+        # The first failure was the row buffer's own; from then on it is probed here.
+        hold = self.row_buffer.write_backlog() if self._disk_probes else self.row_buffer.disk_hold
+        target = self.row_buffer.target
+        if hold is None:
+            self._disk_probes = 0
+            self._events.lane_released(target, HoldLane(HoldReason.SPOOL, ""))
+            return
+        self._events.lane_held(target, HoldLane(hold.reason, hold.detail))
+        self._disk_probe_s = now_s + probe_interval_s(self._disk_probes)
+        self._disk_probes += 1
 
     def released(self) -> None:
         """End the active hold, if any."""
@@ -102,6 +123,7 @@ class BulkLanes:
         """Start a job for every batch that is due; called each second and after every job."""
         now_s = self._clock.now_s()
         for lane in self._lanes:
+            lane.probe_disk(now_s)
             if lane.task is None and not self._closed and lane.row_buffer.is_due(now_s):
                 lane.row_buffer.seal()
                 self._begin(lane)

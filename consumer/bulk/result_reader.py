@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from consumer.bulk.answers import Done
 from consumer.bulk.crm_results import Counts, note_accepted, note_refused, note_unprocessed
 from consumer.bulk.crm_row_buffer import JOURNAL
+from consumer.bulk.disk import disk_error, remove, until_written
 from consumer.bulk.insert_journal import INSERT_JOURNAL, InsertJournal
 from consumer.bulk.job_state import JobState
 from consumer.bulk.requests import JobStep
 from consumer.delivery.verdicts import HoldLane
-from consumer.errors import Fatal, HoldReason, Transient
+from consumer.errors import HoldReason, Transient
 from consumer.model import Operation
 
 if TYPE_CHECKING:
@@ -23,7 +25,8 @@ if TYPE_CHECKING:
     from consumer.bulk.crm_row_buffer import CrmRowBuffer
     from consumer.bulk.crm_spool import CrmSpool
     from consumer.bulk.job_state import Job
-    from consumer.bulk.runner import JobEnd, JobRunner, JobWatch
+    from consumer.bulk.runner import JobEnd, JobRunner
+    from consumer.bulk.step_sender import JobWatch
     from consumer.clock import Clock
     from consumer.http.messages import Request
 
@@ -48,8 +51,12 @@ class OperationRows(NamedTuple):
 
     async def note_outcomes(self, clock: Clock) -> None:
         """Note the outcomes of inserted rows in the insert journal."""
-        with closing(InsertJournal(self.crm.folder / INSERT_JOURNAL)) as insert_journal:
-            await insert_journal.note(self.spool, clock)
+
+        async def note() -> None:
+            with closing(InsertJournal(self.crm.folder / INSERT_JOURNAL)) as insert_journal:
+                await insert_journal.note(self.spool, clock)
+
+        await until_written(note, self.watch, clock)
 
     @property
     def deletes(self) -> bool:
@@ -80,7 +87,12 @@ class ResultReader:
             return counts
         readings = 0
         while True:
-            counts.left_out = await self._read_once(op_rows, end.job, job_id, sent, counts)
+            # After a full disk it is read again: rows that have an outcome keep it.
+            counts.left_out = await until_written(
+                partial(self._read_once, op_rows, end.job, job_id, sent, counts),
+                op_rows.watch,
+                self._clock,
+            )
             readings += 1
             if not counts.left_out or (readings >= _READ_TRIES and not op_rows.inserts):
                 return counts
@@ -112,7 +124,7 @@ class ResultReader:
         except Transient as error:
             return error.detail
         finally:
-            into.unlink(missing_ok=True)
+            remove(into)
         # A complete job must mention every row that was sent. A failed one only those it processed.
         if job.state is JobState.COMPLETE:
             missing = spool.unmentioned_count()
@@ -142,5 +154,4 @@ def _empty(path: Path) -> None:
     try:
         path.write_bytes(b"")
     except OSError as error:
-        detail = f"cannot write {path}: {error.strerror}; the rows are read from Kafka again"
-        raise Fatal(detail) from error
+        raise disk_error(error, path) from error

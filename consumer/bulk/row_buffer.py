@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import deque
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from consumer.batching.batch import low_of
 from consumer.bulk.spool import Spool, SpooledRow
-from consumer.errors import Reason, RecordError
+from consumer.errors import Hold, Reason, RecordError
 from consumer.model import RecordCount, Upsert
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from pathlib import Path
 
     from consumer.bulk.csv import CsvRows
@@ -30,11 +33,13 @@ class BulkBatch:
     `record_counts` count the records that are settled with the batch and became exactly one change.
     `lows` are the positions that it holds. `partial_records` belong to records with other parts, by
     the place of their row; those in `conflated` belong to replaced rows. `pressed`: memory is full,
-    so the batch does not wait for `flush.every`.
+    so the batch does not wait for `flush.every`. `backlog`: writes that the disk does not take yet,
+    in order; their rows are in memory.
     """
 
     def __init__(self, spool: Spool, opened_s: float) -> None:
         self.spool = spool
+        self.backlog: deque[Callable[[], None]] = deque()
         self.opened_s = opened_s
         self.line_bytes = 0
         self.row_count = 0
@@ -68,6 +73,15 @@ class BulkBatch:
             if one in self.record_counts and owner in found
         }
 
+    def write_backlog(self) -> None:
+        """Write what is in memory, in order; nothing is written twice.
+
+        Raises: `Hold(SPOOL)` when the disk does not take it; the rest stays in memory.
+        """
+        while self.backlog:
+            self.backlog[0]()
+            self.backlog.popleft()
+
     def refuse(
         self, assignment: Assignment, value_bytes: int, partial_record: PartialRecord | None
     ) -> None:
@@ -82,7 +96,11 @@ class BulkBatch:
 
     def forget(self, gone: Collection[Assignment]) -> None:
         """Drop the rows and positions of revoked assignments."""
-        self.spool.drop_owners([self.owners[one] for one in gone if one in self.owners])
+        owners = [self.owners[one] for one in gone if one in self.owners]
+        if owners:
+            self.backlog.append(partial(self.spool.drop_owners, owners))
+            with suppress(Hold):
+                self.write_backlog()
         for assignment in gone:
             self.record_counts.pop(assignment, None)
             self.lows.pop(assignment, None)
@@ -97,6 +115,7 @@ class RowBuffer:
 
     `under_way` is the batch whose job runs, until `settle`. `in_turn` keeps every change of a key
     in order; otherwise the newest replaces the older ones. `dated_deletes`: deletes have a time.
+    `disk_hold`: the disk does not take the rows of the open batch.
     """
 
     def __init__(
@@ -115,6 +134,7 @@ class RowBuffer:
         self.folder = folder
         self.dated_deletes = dated_deletes
         self.under_way: BulkBatch | None = None
+        self.disk_hold: Hold | None = None
         self._open: BulkBatch | None = None
         self._in_turn = in_turn
         self._turn = 0
@@ -146,9 +166,9 @@ class RowBuffer:
                 self._turn += 1
                 if not isinstance(change, Upsert):
                     # A delete removes the earlier events of its key: they must be in the spool.
-                    bulk_batch.spool.put(rows)
-                    rows.clear()
-                    bulk_batch.spool.drop_key(change.key)
+                    bulk_batch.backlog.append(partial(bulk_batch.spool.put, rows))
+                    rows = []
+                    bulk_batch.backlog.append(partial(bulk_batch.spool.drop_key, change.key))
             rows.append(
                 SpooledRow(
                     change.key,
@@ -169,14 +189,29 @@ class RowBuffer:
                 or change.record.offset() < bulk_batch.lows[assignment].offset
             ):
                 bulk_batch.lows[assignment] = low_of(change.record)
-        bulk_batch.spool.put(rows)
+        bulk_batch.backlog.append(partial(bulk_batch.spool.put, rows))
         bulk_batch.row_count += len(rows)
+        # While the disk does not take writes, intake is paused: a few chunks stay in memory.
+        if self.disk_hold is None:
+            self.write_backlog()
         return faults
+
+    def write_backlog(self) -> Hold | None:
+        """Write the rows that the disk did not take; return the hold if it still does not."""
+        self.disk_hold = None
+        try:
+            if self._open is not None:
+                self._open.write_backlog()
+        except Hold as hold:
+            self.disk_hold = hold
+        return self.disk_hold
 
     def is_due(self, now_s: float) -> bool:
         """Whether the open batch should become a job now."""
         bulk_batch = self._open
         if bulk_batch is None or self.under_way is not None or not bulk_batch.lows:
+            return False
+        if bulk_batch.backlog:
             return False
         return (
             bulk_batch.pressed
@@ -185,7 +220,12 @@ class RowBuffer:
         )
 
     def is_full(self) -> bool:
-        """Whether intake must pause: the next job has enough, and the last one still runs."""
+        """Whether intake must pause.
+
+        The next job has enough and the last one still runs, or the disk does not take rows.
+        """
+        if self.disk_hold is not None:
+            return True
         return (
             self._open is not None and self.under_way is not None and self._has_enough(self._open)
         )
@@ -215,6 +255,8 @@ class RowBuffer:
         """Drop the rows of revoked assignments from both batches."""
         for bulk_batch in self.bulk_batches():
             bulk_batch.forget(gone)
+        if self._open is not None and self._open.backlog:
+            self.write_backlog()
 
     def lows(self) -> Iterator[tuple[Assignment, Low]]:
         """Yield the lowest offset per partition of each batch."""
@@ -243,6 +285,7 @@ class RowBuffer:
         for bulk_batch in self.bulk_batches():
             bulk_batch.spool.close()
         self._open = self.under_way = None
+        self.disk_hold = None
 
     def bulk_batches(self) -> list[BulkBatch]:
         """Return the batch under way and the open one, where they exist."""

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 import msgspec
 
-from consumer.backoff import full_jitter_s, jittered_pause_s, probe_interval_s
-from consumer.bulk.answers import Busy, Done, NotFound, Refused, RetryLater, Uncertain, read_outcome
+from consumer.backoff import jittered_pause_s, probe_interval_s
+from consumer.bulk.answers import Busy, Done, NotFound, Refused
 from consumer.bulk.job_journal import JournalEntry
 from consumer.bulk.job_state import (
     BUSY_HOLD_S,
@@ -23,9 +23,9 @@ from consumer.bulk.job_state import (
     poll_after_s,
 )
 from consumer.bulk.requests import JobStep
-from consumer.delivery.verdicts import HoldLane, RefreshToken
-from consumer.errors import Hold, HoldReason, Transient
-from consumer.http.messages import HttpOutcome, NoAnswer, Request
+from consumer.bulk.step_sender import StepObserver, StepSender
+from consumer.delivery.verdicts import HoldLane
+from consumer.errors import HoldReason
 from consumer.model import Operation, Target
 
 if TYPE_CHECKING:
@@ -34,24 +34,17 @@ if TYPE_CHECKING:
     from consumer.auth.port import Token, Tokens
     from consumer.bulk.job_journal import JobJournal
     from consumer.bulk.requests import JobApi
+    from consumer.bulk.step_sender import JobWatch, StepEnd
     from consumer.clock import Clock
     from consumer.http.client import Transport
+    from consumer.http.messages import Request
     from consumer.source.lease import Gate
-
-_HOLD_AFTER_RETRIES: Final = 6
-"""A transient fault that lasts for more retries shows a hold."""
 
 _CLOSE_TRIES: Final = 3
 """How often closing an open job may be refused before the job is aborted."""
 
-_TOKEN_WAIT_S: Final = 1.0
-
 _CLOCKS_DIFFER_MS: Final = 60_000
 """How far the service's clock may be behind ours."""
-
-
-_CHANGING_STEPS: Final = frozenset({JobStep.CREATE, JobStep.UPLOAD, JobStep.CLOSE})
-"""Steps that lead to rows at the service; all others only read, or take back."""
 
 
 class JobPlan(msgspec.Struct, frozen=True):
@@ -85,28 +78,8 @@ class Broken(msgspec.Struct, frozen=True):
 JobEnd: TypeAlias = Finished | Broken
 
 
-class JobWatch(Protocol):
-    """Receives the progress of one job."""
-
-    def phase(self, phase: str, job_id: str | None) -> None:
-        """The job enters this phase."""
-        ...
-
-    def held(self, hold: HoldLane) -> None:
-        """The job is on hold; called again and again while it is."""
-        ...
-
-    def released(self) -> None:
-        """The hold has ended."""
-        ...
-
-
-class RunnerObserver(Protocol):
+class RunnerObserver(StepObserver, Protocol):
     """Counts requests, and logs jobs that were found."""
-
-    def job_answered(self, target: Target, step: str, result: str, elapsed_s: float) -> None:
-        """A request ended: `result` is the status, or the kind of failure."""
-        ...
 
     def job_over(self, target: Target, job: str) -> None:
         """A job ended."""
@@ -136,13 +109,13 @@ class JobRunner:
         gate: Gate,
     ) -> None:
         self._api = api
-        self._transport = transport
-        self._tokens = tokens
+        self._sender = StepSender(
+            transport, tokens, jobs, clock=clock, rng=rng, observer=observer, gate=gate
+        )
         self._jobs = jobs
         self._clock = clock
         self._rng = rng
         self._observer = observer
-        self._gate = gate
 
     async def run(self, plan: JobPlan, journal: JobJournal, watch: JobWatch) -> JobEnd:
         """Run a job, and clear its journal when it ends.
@@ -151,7 +124,7 @@ class JobRunner:
         Transient faults and faults of the set-up are waited out, under a hold.
         """
         end = await self.run_keeping_journal(plan, journal, watch)
-        journal.clear()
+        await journal.cleared(watch, self._clock)
         return end
 
     async def run_keeping_journal(
@@ -161,7 +134,7 @@ class JobRunner:
         job = await self._create(plan, watch)
         try:
             entry = JournalEntry(job.id, plan.operation.value, spool=plan.spool)
-            journal.write(entry)
+            await journal.written(entry, watch, self._clock)
             for at, path in enumerate(plan.files):
                 watch.phase(f"uploading file {at + 1} of {len(plan.files)}", job.id)
                 result = await self.step(
@@ -169,14 +142,15 @@ class JobRunner:
                 )
                 if not isinstance(result, Done):
                     await self._abort(plan.target, job.id, watch)
-                    journal.clear()
+                    await journal.cleared(watch, self._clock)
                     # The file may be stored or not: only a new job has every row exactly once.
                     return Broken(f"{job.named} was aborted: {result.detail}")
                 entry = msgspec.structs.replace(entry, uploaded=at + 1)
-                journal.write(entry)
+                await journal.written(entry, watch, self._clock)
             watch.phase("closing", job.id)
             # Noted before the request: a job that may be closed must never count as open.
-            journal.write(msgspec.structs.replace(entry, closed=True))
+            closed = msgspec.structs.replace(entry, closed=True)
+            await journal.written(closed, watch, self._clock)
             await self._close(plan.target, job.id, watch)
             return await self.wait_until_over(plan.target, job.id, watch)
         finally:
@@ -195,10 +169,11 @@ class JobRunner:
         else:
             await self.settle_leftover_job(plan.target, journal, watch)
             # Noted before the creation: after a crash in between, the job is found by its time.
-            journal.write(JournalEntry("", plan.operation.value, begun_ms=self._clock.wall_ms()))
+            begun = JournalEntry("", plan.operation.value, begun_ms=self._clock.wall_ms())
+            await journal.written(begun, watch, self._clock)
             end = await self.run_keeping_journal(plan, journal, watch)
         if isinstance(end, Broken):
-            journal.clear()
+            await journal.cleared(watch, self._clock)
         return end
 
     async def settle_leftover_job(
@@ -223,7 +198,7 @@ class JobRunner:
         elif job is not None and not job.state.is_over:
             self._observer.job_found(target, job.named, "adopted: a new job waits for its end")
             await self.wait_until_over(target, job.id, watch)
-        journal.clear()
+        await journal.cleared(watch, self._clock)
 
     async def adopt(self, target: Target, job_id: str, watch: JobWatch) -> JobEnd:
         """Wait for a job of an earlier run whose outcome is needed, and log it."""
@@ -381,70 +356,8 @@ class JobRunner:
                 )
                 watch.held(HoldLane(HoldReason.SINK, detail))
 
-    # ── one request ──────────────────────────────────────────────────────────────────────────────
-
     async def step(
         self, step: JobStep, target: Target, watch: JobWatch, make: Callable[[Token], Request]
-    ) -> Done | NotFound | Refused | Busy | Uncertain:
-        """Take one step; repeat the request until it has an outcome."""
-        refused: Token | None = None
-        retries = probes = 0
-        while True:
-            result, token = await self._send_step(step, target, make, refused)
-            match result:
-                case RefreshToken() if token is not None and self._tokens.refused(token):
-                    refused = token
-                case RefreshToken():
-                    detail = "new tokens are rejected with 401; check the permissions of this user"
-                    watch.held(HoldLane(HoldReason.AUTH, detail))
-                    await self._clock.sleep(probe_interval_s(probes))
-                    probes += 1
-                case HoldLane():
-                    watch.held(result)
-                    await self._clock.sleep(probe_interval_s(probes))
-                    probes += 1
-                    refused = None  # after a wait, a 401 means an expired token again
-                case RetryLater():
-                    retries += 1
-                    if retries >= _HOLD_AFTER_RETRIES:
-                        detail = (
-                            f"{step.value.replace('_', ' ')}: {result.cause}, {retries} times in a "
-                            "row; retrying"
-                        )
-                        watch.held(HoldLane(HoldReason.SINK, detail))
-                    wait_s = full_jitter_s(retries, self._rng())
-                    await self._clock.sleep(
-                        max(wait_s, jittered_pause_s(result.after_s or 0.0, self._rng()))
-                    )
-                case _:
-                    if retries >= _HOLD_AFTER_RETRIES or probes:
-                        watch.released()
-                    return result
-
-    async def _send_step(
-        self, step: JobStep, target: Target, make: Callable[[Token], Request], refused: Token | None
-    ) -> tuple[
-        Done | NotFound | Refused | Busy | Uncertain | RetryLater | RefreshToken | HoldLane,
-        Token | None,
-    ]:
-        try:
-            token = await self._tokens.current()
-            if step in _CHANGING_STEPS:
-                # A process that was stopped may not own the partitions of these rows any more.
-                await self._gate.passed()
-            outcome = await self._transport.send(make(token))
-        except Hold as hold:
-            return HoldLane(hold.reason, hold.detail), None
-        except Transient as fault:
-            return RetryLater("no token", max(fault.after_s or 0.0, _TOKEN_WAIT_S)), None
-        self._observer.job_answered(target, step.value, _result(outcome), outcome.elapsed_s)
-        # 401 with a token obtained after a 401 is no longer an expired token.
-        fresh_token = refused is not None and refused.serial != token.serial
-        result = read_outcome(step, outcome, fresh_token=fresh_token, wall_ms=self._clock.wall_ms())
-        if isinstance(result, Done):
-            self._tokens.accepted(token)
-        return result, token
-
-
-def _result(outcome: HttpOutcome) -> str:
-    return outcome.failure.value if isinstance(outcome, NoAnswer) else str(outcome.status)
+    ) -> StepEnd:
+        """Take one step: see `StepSender.step`."""
+        return await self._sender.step(step, target, watch, make)

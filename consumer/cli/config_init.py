@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -16,6 +17,7 @@ from consumer.config.brokers import named_brokers, named_registry
 from consumer.config.findings import did_you_mean
 from consumer.config.load import load
 from consumer.config.route_keys import FORMATS
+from consumer.masking import escape
 from consumer.operations.plurals import count_of
 from consumer.operations.sampling.first_files import (
     CONFIGURATION,
@@ -35,9 +37,10 @@ if TYPE_CHECKING:
 
     from consumer.mapping.settings import FormatName
     from consumer.operations.sampling.sampler import Sample
-    from consumer.registry.settings import RegistrySettings
+    from consumer.registry.settings import AnyRegistry
 
 AUTO = "auto"
+_NAME = re.compile(r"[a-z][a-z0-9_.]*")
 
 
 def init(
@@ -130,16 +133,18 @@ def init(
         for topic, name in names.items()
     }
     _refuse_to_overwrite(folder, force=force)
-    client_properties = dict(_pair(one, "--property") for one in properties or [])
+    client_properties = dict(
+        _pair(one, "--property", "security.protocol=SSL") for one in properties or []
+    )
     brokers = named_brokers(bootstrap, client_properties, GROUP, os.environ)
-    registry_keys = dict(_pair(one, "--registry") for one in registry or [])
+    registry_keys = dict(_pair(one, "--registry", "url=https://...") for one in registry or [])
     schemas = named_registry(registry_keys, folder, os.environ)
     try:
         with Sampler(brokers) as sampler:
             samples = {topic: sampler.sample(topic, records) for topic in hints}
         looks = _looks(samples, hints, schemas)
     except NoSample as error:
-        typer.echo(str(error), err=True)
+        typer.echo(escape(str(error)), err=True)
         raise typer.Exit(ExitCode.FINDINGS) from None
     folder.mkdir(parents=True, exist_ok=True)
     routes = [one for look in looks.values() for one in look.routes]
@@ -166,7 +171,7 @@ def init(
 
 
 def _looks(
-    samples: dict[str, Sample], hints: dict[str, TopicHints], registry: RegistrySettings | None
+    samples: dict[str, Sample], hints: dict[str, TopicHints], registry: AnyRegistry | None
 ) -> dict[str, FirstLook]:
     """Guess the routes of each topic; no two of them have an object of the same name."""
     looks: dict[str, FirstLook] = {}
@@ -191,7 +196,7 @@ def _print_choices(looks: dict[str, FirstLook]) -> None:
         ]
         chosen += [f"event time {one.value} ({one.why})" for one in (route.event_time,) if one]
         for line in (*remarks, count_of(len(route.fields), "field"), *chosen):
-            typer.echo(f"  {line}")
+            typer.echo(f"  {escape(line)}")
 
 
 def _print_trials(folder: Path, looks: dict[str, FirstLook], samples: dict[str, Sample]) -> None:
@@ -207,9 +212,9 @@ def _print_trials(folder: Path, looks: dict[str, FirstLook], samples: dict[str, 
             several = f" -> {trial.route.object}" if len(looks[topic].routes) > 1 else ""
             typer.echo(f"{sample.topic}{several}: these records map to: {counts}")
             for fault, faulty in trial.faults.items():
+                dead_letters = count_of(faulty.count, "dead letter")
                 typer.echo(
-                    f"{sample.topic}: {count_of(faulty.count, 'dead letter')}: {fault}, first at"
-                    f" {faulty.first}"
+                    escape(f"{sample.topic}: {dead_letters}: {fault}, first at {faulty.first}")
                 )
 
 
@@ -260,11 +265,14 @@ def _zone(zone: str | None) -> str | None:
         raise typer.BadParameter(message, param_hint="--zone") from None
 
 
-def _pair(text: str, option: str) -> tuple[str, str]:
-    """Read NAME=VALUE; a message shows only the text before `=`, the rest may be a secret."""
-    name, sign, value = text.partition("=")
-    if not sign or not name:
-        message = f"expected NAME=VALUE, got `{name}`"
+def _pair(text: str, option: str, example: str) -> tuple[str, str]:
+    """Read NAME=VALUE; a message shows nothing of it, because it may be a secret without a name.
+
+    Base64 ends with `=`, so that a text with nothing after it is no name either.
+    """
+    name, _, value = text.partition("=")
+    if not _NAME.fullmatch(name) or not value.strip("="):
+        message = f"expected NAME=VALUE such as {example}, got text without a name or a value"
         raise typer.BadParameter(message, param_hint=option)
     return name, value
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from consumer.clock import SystemClock
+from consumer.masking import escape
 from consumer.operations.plurals import count_of
 from consumer.operations.sampling.sampled_routes import sampled_topics, warnings_of
 from consumer.operations.sampling.sampler import NoSample, Sampler
@@ -24,8 +25,8 @@ class SampleReport(msgspec.Struct):
     value: list[dict[str, object]] = []
     warnings: int = 0
     """How many of the lines are warnings."""
-    held: bool = False
-    """Whether the daemon would hold a topic because of its dead letters."""
+    beyond_fuse: bool = False
+    """Whether a topic has more dead letters in its sample than `dead_letter.fuse` allows."""
 
 
 def sample_of(settings: Settings, count: int) -> SampleReport:
@@ -48,9 +49,9 @@ def sample_of(settings: Settings, count: int) -> SampleReport:
 def _add(report: SampleReport, settings: Settings, seen: SampledTopic) -> None:
     """Add one topic to the report."""
     warnings = list(warnings_of(settings, seen))
-    report.held |= bool(seen.blown)
+    report.beyond_fuse |= bool(seen.beyond_fuse)
     report.warnings += len(warnings)
-    report.lines += [f"{one.place}: warning: {one.text}" for one in warnings]
+    report.lines += [escape(f"{one.place}: warning: {one.text}") for one in warnings]
     for trial in seen.trials:
         counts = ", ".join(f"{count} {outcome}" for outcome, count in trial.outcomes.most_common())
         report.lines.append(
@@ -67,7 +68,7 @@ def _add(report: SampleReport, settings: Settings, seen: SampledTopic) -> None:
             "topic": seen.topic,
             "records": seen.record_count,
             "problem": seen.problem or None,
-            "held": seen.blown or None,
+            "beyond_fuse": seen.beyond_fuse or None,
             "formats": dict(seen.recognition.formats) if seen.recognition else {},
             "warnings": [{"route": one.place, "message": one.text} for one in warnings],
             "routes": [_trial(trial) for trial in seen.trials],

@@ -10,6 +10,7 @@ import typer
 from consumer.cli.exits import ExitCode
 from consumer.cli.options import DEFAULT_FILE, ConfigFile, Overrides, mapping_settings
 from consumer.clock import SystemClock
+from consumer.decoding.schema_cache import SchemaCache
 from consumer.mapping.routing import RouteTable
 from consumer.operations.mapped_lines import DEAD_LETTER, outcomes
 from consumer.operations.record_lines import UnreadableLine, record_of_line
@@ -35,7 +36,12 @@ def map_records(
     the sections connector and routes. Exits with 1 if there is a dead letter.
     """
     loaded = mapping_settings(config, overrides)
-    routes = RouteTable(loaded.routes, loaded.connector.name, loaded.connector.objects)
+    routes = RouteTable(
+        loaded.routes,
+        loaded.connector.name,
+        loaded.connector.objects,
+        SchemaCache(loaded.registry_type),
+    )
     clock = SystemClock()
     dead_letters = 0
     for number, line in enumerate(typer.get_binary_stream("stdin"), start=1):

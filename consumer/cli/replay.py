@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from consumer.app.serve import daemon_signals, real_ports
+from consumer.app.serve import daemon_signals, real_ports, service_ports
+from consumer.app.service_clock import ServiceClock
 from consumer.cli.exits import ExitCode
 from consumer.cli.options import (
     DEFAULT_FILE,
@@ -33,7 +34,7 @@ from consumer.operations.replay.checkpoint import Checkpoint
 from consumer.operations.replay.plan import default_rate
 from consumer.operations.replay.replay import Replay, default_checkpoint_path
 from consumer.operations.replay.state import ReplayRequest
-from consumer.registry.client import RegistryClient
+from consumer.registry.registries import registry_client
 
 if TYPE_CHECKING:
     from consumer.app.ports import Ports
@@ -84,7 +85,10 @@ def replay(
         bool,
         typer.Option(
             "--lift",
-            help="Raise Record Modified by 1 ms, so that the tenant accepts rows it already has.",
+            help=(
+                "Raise Record Modified above every one that the daemons gave the row, so that the"
+                " tenant takes rows that it already has."
+            ),
         ),
     ] = False,
     rate: Annotated[
@@ -170,14 +174,14 @@ class _ReplayCommand:
         self, path: Path, display: ProgressDisplay, *, discard: bool
     ) -> ReplayResult | None:
         """Print the plan, and run it with --execute."""
-        clock, group = SystemClock(), ConsumerGroup(self._given.kafka)
+        clock, group = ServiceClock(SystemClock()), ConsumerGroup(self._given.kafka)
         async with AsyncExitStack() as stack:
             checkpoint = stack.enter_context(Checkpoint(path))
             if discard and self._execute:
                 checkpoint.discard()
             registry = None
             if self._given.registry is not None:
-                registry = RegistryClient(self._given.registry, clock)
+                registry = registry_client(self._given.registry, clock)
                 stack.push_async_callback(registry.close)
             made = Replay(
                 self._given,
@@ -189,6 +193,9 @@ class _ReplayCommand:
                 clock=clock,
                 display=display,
             )
+            service = service_ports(self._given, clock, made.telemetry, stack)
+            if self._execute:
+                await service.learn_time()
             in_use = await asyncio.to_thread(group.is_in_use)
             plan = await made.plan(is_to_be_done=self._execute, group_in_use=in_use)
             if not self._execute or self._output is Output.TEXT:
@@ -197,7 +204,7 @@ class _ReplayCommand:
                 return None
 
             def make_ports(source: Source) -> Ports:
-                return real_ports(self._given, source, clock, made.telemetry, stack)[0]
+                return real_ports(self._given, source, service, clock, stack)
 
             outcome = await made.execute(
                 make_ports, lambda daemon: daemon_signals(daemon, lambda: QUIET)

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from consumer.operations.replay.replay import ReplayResult
 
 _RULE_TEXT: Final = {
-    ReplayRule.NEWEST: "no record_modified: the newest state of a row up to the group's position",
+    ReplayRule.NEWEST: "no record_modified, or --lift: the newest state up to the group's position",
     ReplayRule.DATED: "record_modified: the last state in the range; the tenant keeps the newer",
     ReplayRule.MERGED: "partial rows: all changes of the range, then later ones of these rows",
     ReplayRule.EVERY: "engagement: every event of the range",
 }
 _LIFT: Final = (
     "A row that the tenant already has with the same Record Modified stays unchanged, even if the"
-    " mapping was fixed since: add --lift to send it 1 ms newer."
+    " mapping was fixed since: add --lift to send it with a newer one."
 )
 
 
@@ -82,6 +82,7 @@ def show_outcome(plan: ReplayPlan, outcome: ReplayResult, output: Output) -> Non
         times = "once" if outcome.look_count == 1 else f"{outcome.look_count} times"
         text = f"rechecked      {times} for rows that changed meanwhile"
         console.print(text, soft_wrap=True)
+    console.print(*_expectations(plan), sep="\n", soft_wrap=True)
     if outcome.is_finished:
         console.print(f"replayed in {outcome.elapsed_s:.1f} s", style="bold green", soft_wrap=True)
     else:
@@ -106,6 +107,7 @@ def _sentences(plan: ReplayPlan) -> Iterator[str]:
             f" {'is' if plan.later_count == 1 else 'are'} sent instead. Rows that change during"
             " the replay are sent again at its end."
         )
+    yield from _expectations(plan)
     if any(each.rule is ReplayRule.DATED for each in plan.objects):
         yield _LIFT
     for each in plan.objects:
@@ -124,6 +126,30 @@ def _sentences(plan: ReplayPlan) -> Iterator[str]:
             f"An earlier run was not finished ({plan.checkpoint}): --execute resumes it, --afresh"
             " starts over."
         )
+
+
+def _expectations(plan: ReplayPlan) -> Iterator[str]:
+    """Say for each object how many rows the tenant is expected to take."""
+    for each in plan.objects:
+        expected, why = each.expected, []
+        if expected.lose_count:
+            why.append(
+                f"{expected.lose_count:,} kept by the tenant (no newer Record Modified is allowed:"
+                " it would be more than five minutes ahead of now; run the replay again later)"
+            )
+        if expected.unknown_count and plan.request.lifted:
+            why.append(
+                f"{expected.unknown_count:,} unknown (earlier changes of the row are no longer in"
+                " the log, and can have raised its Record Modified)"
+            )
+        elif expected.unknown_count:
+            why.append(
+                f"{expected.unknown_count:,} unknown (taken only where the tenant has no row of the"
+                " same or a newer Record Modified)"
+            )
+        if expected.win_count or why:
+            counts = ", ".join((f"{expected.win_count:,} taken", *why))
+            yield f"Expected of the rows of `{each.object}`: {counts}."
 
 
 def _deletes(each: ObjectPlan) -> Iterator[str]:

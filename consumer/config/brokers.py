@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from consumer.config.keys import SectionValues
-    from consumer.registry.settings import RegistrySettings
+    from consumer.registry.settings import AnyRegistry
     from consumer.source.settings import KafkaSettings
 
 _BOOTSTRAP = Location("--bootstrap", kind="option")
@@ -56,7 +56,7 @@ def named_brokers(
 
 def named_registry(
     given: Mapping[str, str], folder: Path, environ: Mapping[str, str]
-) -> RegistrySettings | None:
+) -> AnyRegistry | None:
     """Return the settings of a schema registry; `None` when none is named.
 
     Relative paths start at `folder`. Raises: `ConfigFaults`.

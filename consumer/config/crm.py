@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from consumer.config.conditions import sends_deletes
 from consumer.config.findings import Unread
 from consumer.config.route_keys import (
     CRM,
@@ -16,10 +17,9 @@ from consumer.config.route_keys import (
     FLUSH,
     FLUSH_BYTES,
     FLUSH_EVERY,
-    FORMAT,
-    TOMBSTONES,
 )
 from consumer.config.rule_keys import CONST
+from consumer.config.rules import check_key_rule
 from consumer.mapping.settings import (
     CRM_ID,
     PLACE_KEY,
@@ -124,8 +124,12 @@ def _check_key(route: SectionValues, key: str, findings: Findings) -> None:
     if key != PLACE_KEY and key not in rules:
         text = f"no rule for `{key}`, the field that identifies a row; add one"
         findings.fault(route.place_of(FIELDS), route.path_of(FIELDS), text)
-    elif key in rules and rules[key].given(CONST):
-        rule = rules[key]
+        return
+    if key not in rules:
+        return
+    rule = rules[key]
+    check_key_rule(rule, findings)
+    if rule.given(CONST):
         findings.fault(
             rule.place_of(CONST),
             rule.path_of(CONST),
@@ -135,7 +139,7 @@ def _check_key(route: SectionValues, key: str, findings: Findings) -> None:
 
 def _check_deletes(route: SectionValues, findings: Findings) -> None:
     """Refuse deletes where no field identifies the row to delete."""
-    if route[DELETES] != "delete" or (route[FORMAT] == "json" and route[TOMBSTONES] != "delete"):
+    if route[DELETES] != "delete" or not sends_deletes(route):
         return
     text = (
         "an insert without external_id has no field to find the deleted row by; write deletes:"

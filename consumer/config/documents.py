@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from consumer.config.file_keys import FILE
 from consumer.config.keys import ConfigKey, Section
-from consumer.config.several import ListOf, MapOf
+from consumer.config.several import ListOf, ListOrSection, MapOf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,6 +102,8 @@ def _below(key: ConfigKey[object]) -> tuple[str, Section] | None:
         return f"{key.name}[]", kind.kind
     if isinstance(kind, MapOf) and isinstance(kind.kind, Section):
         return f"{key.name}.NAME", kind.kind
+    if isinstance(kind, MapOf) and isinstance(kind.kind, ListOrSection):
+        return f"{key.name}.PATH", kind.kind.section
     return None
 
 

@@ -16,6 +16,7 @@ from consumer.config.kinds import (
     Text,
     Whole,
 )
+from consumer.config.registry_keys import REGISTRY
 from consumer.config.route_keys import ROUTES
 from consumer.config.secrets import SecretFile, SecretReference
 from consumer.config.several import ListOf, MapOf, one_entry, split_at_commas
@@ -30,53 +31,6 @@ LogFormat: TypeAlias = Literal["auto", "console", "json"]
 
 TOPIC: Final = r"[A-Za-z0-9._-]{1,249}"
 
-REGISTRY_URL = required(
-    "url",
-    Text("an address such as https://registry.example.com"),
-    "Base URL of the schema registry.",
-)
-REGISTRY_USERNAME = optional("username", Text(), "User name for HTTP basic authentication.")
-REGISTRY_PASSWORD_FILE = optional(
-    "password_file", SecretFile(), "File that contains the password of this user."
-)
-REGISTRY_PASSWORD = optional(
-    "password", SecretReference(), "The password itself, as a reference to the environment."
-)
-REGISTRY_TOKEN_FILE = optional(
-    "token_file",
-    SecretFile(),
-    "File that contains a bearer token; instead of a user name and password.",
-)
-REGISTRY_TOKEN = optional(
-    "token", SecretReference(), "The bearer token itself, as a reference to the environment."
-)
-REGISTRY_CERTIFICATE_FILE = optional(
-    "certificate_file", SecretFile(), "PEM client certificate, for mutual TLS."
-)
-REGISTRY_KEY_FILE = optional(
-    "key_file",
-    SecretFile(),
-    "PEM private key of the client certificate, without a passphrase.",
-)
-REGISTRY_CA_FILE = optional(
-    "ca_file",
-    SecretFile(),
-    "PEM CA certificates that the registry's certificate is checked against; the system's"
-    " when absent.",
-)
-REGISTRY = Section(
-    "a mapping",
-    REGISTRY_URL,
-    REGISTRY_USERNAME,
-    REGISTRY_PASSWORD_FILE,
-    REGISTRY_PASSWORD,
-    REGISTRY_TOKEN_FILE,
-    REGISTRY_TOKEN,
-    REGISTRY_CERTIFICATE_FILE,
-    REGISTRY_KEY_FILE,
-    REGISTRY_CA_FILE,
-)
-
 BOOTSTRAP_SERVERS = required(
     "bootstrap_servers",
     ListOf(Text("host:port"), from_scalar=split_at_commas),
@@ -89,7 +43,8 @@ START_AT = defaulted(
     "start_at",
     StartAtKind(),
     "earliest",
-    "Where to start on a topic for which the group has no committed offset.",
+    "Where a group starts that has no committed offset in any subscribed topic. Topics and"
+    " partitions that are new to a group with offsets start at their beginning.",
 )
 PROPERTIES = optional(
     "properties",

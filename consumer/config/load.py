@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from consumer.config import yaml_file
+from consumer.config.conditions import check_shared_objects
 from consumer.config.connector_schema import read_connector_schema
 from consumer.config.effective import sha256_of
 from consumer.config.environment import expand
@@ -27,7 +28,7 @@ from consumer.config.findings import Finding, Findings, Unread, tried
 from consumer.config.kafka import kafka_settings
 from consumer.config.objects import object_settings
 from consumer.config.overrides import apply_overrides
-from consumer.config.registry import registry_settings
+from consumer.config.registry import registry_settings, registry_type
 from consumer.config.route_keys import DESTINATION, ROUTES, TOPICS
 from consumer.config.routes import check_same_destination, route_settings, used_object
 from consumer.config.salesforce import salesforce_settings
@@ -43,6 +44,7 @@ from consumer.config.settings import (
     MappingSettings,
     Settings,
 )
+from consumer.config.text_rules import missing_salts
 from consumer.config.topics import check_dead_letter_topic
 from consumer.config.tree import MappingNode
 from consumer.errors import ConfigFaults
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
 
     from consumer.config.keys import SectionValues
     from consumer.config.objects import Schema
+    from consumer.decoding.wire_formats import RegistryType
     from consumer.mapping.settings import RouteSettings
 
 
@@ -77,6 +80,7 @@ def load(path: Path, *, environ: Mapping[str, str], overrides: Sequence[str]) ->
     inspection = inspect(path, environ=environ, overrides=overrides)
     if inspection.settings is None:
         raise ConfigFaults([str(fault) for fault in inspection.faults])
+    _require_salts(inspection.settings.routes)
     return inspection.settings
 
 
@@ -90,13 +94,24 @@ def load_mapping(
     Raises: `ConfigFaults` with all faults of the sections that are read.
     """
     findings = Findings()
-    tree = tried(_tree, path, environ, overrides, findings, _not_mapping())
+    written = tried(_written, path, environ, overrides, findings)
+    if written is None:
+        raise ConfigFaults([str(fault) for fault in findings.faults])
+    tree = tried(_expanded, written, environ, findings, _not_mapping())
     settings = None
     if tree is not None:
-        settings = tried(_mapping_settings, MAPPING.read(tree, "", findings), path.parent, findings)
+        read = MAPPING.read(tree, "", findings)
+        settings = tried(_mapping_settings, read, path.parent, registry_type(written), findings)
     if settings is None or findings.faults:
         raise ConfigFaults([str(fault) for fault in findings.faults])
+    _require_salts(settings.routes)
     return settings
+
+
+def _require_salts(routes: Sequence[RouteSettings]) -> None:
+    """Raise `ConfigFaults` if a salt file does not exist: a value would have another hash."""
+    if missing := missing_salts(routes):
+        raise ConfigFaults(missing)
 
 
 def _not_mapping() -> frozenset[str]:
@@ -107,7 +122,8 @@ def _not_mapping() -> frozenset[str]:
 def inspect(path: Path, *, environ: Mapping[str, str], overrides: Sequence[str]) -> Inspection:
     """Read a configuration and return its settings with all faults and warnings."""
     findings = Findings()
-    tree = tried(_tree, path, environ, overrides, findings)
+    written = tried(_written, path, environ, overrides, findings)
+    tree = tried(_expanded, written, environ, findings) if written is not None else None
     settings = None
     if tree is not None:
         settings = tried(_settings, FILE.read(tree, "", findings), path.parent, findings)
@@ -116,23 +132,27 @@ def inspect(path: Path, *, environ: Mapping[str, str], overrides: Sequence[str])
     )
 
 
-def _tree(
-    path: Path,
+def _written(
+    path: Path, environ: Mapping[str, str], overrides: Sequence[str], findings: Findings
+) -> MappingNode:
+    """Read the file and apply the overrides."""
+    return apply_overrides(yaml_file.read(path, findings), environ, overrides, findings)
+
+
+def _expanded(
+    tree: MappingNode,
     environ: Mapping[str, str],
-    overrides: Sequence[str],
     findings: Findings,
     left_out: frozenset[str] = frozenset(),
 ) -> MappingNode:
-    """Read the file, apply the overrides and expand references to the environment.
+    """Expand references to the environment.
 
     Sections in `left_out` are removed before anything of them is expanded.
     """
-    tree = apply_overrides(yaml_file.read(path, findings), environ, overrides, findings)
     kept = tuple(member for member in tree.members if member.key not in left_out)
-    tree = MappingNode(tree.place, kept)
-    expanded = expand(tree, environ, findings)
+    expanded = expand(MappingNode(tree.place, kept), environ, findings)
     if not isinstance(expanded, MappingNode):
-        raise Unread(str(path))
+        raise Unread(str(tree.place))
     return expanded
 
 
@@ -162,6 +182,7 @@ def _settings(file: SectionValues, folder: Path, findings: Findings) -> Settings
         kafka=kafka,
         salesforce=salesforce,
         registry=registry,
+        registry_type="confluent" if registry is None else registry.type,
         connector=connector,
         routes=built,
         delivery=delivery,
@@ -174,14 +195,18 @@ def _settings(file: SectionValues, folder: Path, findings: Findings) -> Settings
     return msgspec.structs.replace(settings, config_sha256=sha256_of(settings))
 
 
-def _mapping_settings(file: SectionValues, folder: Path, findings: Findings) -> MappingSettings:
+def _mapping_settings(
+    file: SectionValues, folder: Path, registry: RegistryType, findings: Findings
+) -> MappingSettings:
     """Check and build the sections that mapping needs."""
     routes = tried(lambda: file[ROUTES]) or ()
     connector, built = _connector_and_routes(file, routes, folder, findings)
     delivery = tried(delivery_settings, file[DELIVERY], findings)
     if not (connector and built and delivery):
         raise Unread
-    return MappingSettings(connector=connector, routes=built, delivery=delivery)
+    return MappingSettings(
+        connector=connector, routes=built, delivery=delivery, registry_type=registry
+    )
 
 
 def _connector_and_routes(
@@ -206,6 +231,7 @@ def _connector_and_routes(
     if len(whole) < len(routes):
         return None, ()
     check_same_destination([*zip(routes, whole, strict=True)], findings)
+    check_shared_objects([*zip(routes, whole, strict=True)], findings)
     if connector is None:
         return (NO_CONNECTOR if destinations == {"crm_bulk"} else None), whole
     used_objects = {name: objects[name] for name in names if name in objects}

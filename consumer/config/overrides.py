@@ -15,7 +15,7 @@ from consumer.config.findings import (
     tried,
 )
 from consumer.config.keys import Section
-from consumer.config.several import ListOf, MapOf
+from consumer.config.several import ListOf, ListOrSection, MapOf
 from consumer.config.tree import (
     MappingNode,
     Member,
@@ -44,12 +44,12 @@ def apply_overrides(
             tree = tried(_set, tree, steps, environ[name], place, findings) or tree
     for option in options:
         path, equals, text = option.partition("=")
-        place = Location(f"--set {path}", kind="option")
-        if not equals or not path:
-            findings.fault(
-                place, path or yaml_file.WHOLE, "expected path=value, such as kafka.group_id=x"
-            )
+        # Text without a path may be a secret, and base64 ends with `=`: nothing of it is shown.
+        if not equals or ("." not in path and path not in FILE.keys):
+            message = "expected path=value, such as kafka.group_id=x, got text without a path"
+            findings.fault(Location("--set", kind="option"), yaml_file.WHOLE, message)
             continue
+        place = Location(f"--set {path}", kind="option")
         tree = tried(_set, tree, _steps_of_path(path), text, place, findings) or tree
     return tree
 
@@ -126,7 +126,7 @@ def _set(
 
 def _leaf(text: str, kind: object, place: Location, path: str, findings: Findings) -> Node:
     """Read the value of an override: plain text, or YAML in `[...]` or `{...}`."""
-    if isinstance(kind, ListOf | MapOf | Section) and text[:1] in {"[", "{"}:
+    if isinstance(kind, ListOf | ListOrSection | MapOf | Section) and text[:1] in {"[", "{"}:
         # The parser's own messages have places inside of the option, so they are not shown.
         aside = Findings()
         parsed = tried(yaml_file.parse, f"value: {text}", place.source, aside)

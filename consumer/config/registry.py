@@ -5,35 +5,41 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from consumer.auth.settings import Secret
-from consumer.config.file_keys import (
+from consumer.config.file_keys import KAFKA, SCHEMA_REGISTRY
+from consumer.config.findings import Findings, tried
+from consumer.config.registry_keys import (
+    ADDRESS,
+    REGISTRY,
     REGISTRY_CA_FILE,
     REGISTRY_CERTIFICATE_FILE,
     REGISTRY_KEY_FILE,
     REGISTRY_PASSWORD,
     REGISTRY_PASSWORD_FILE,
+    REGISTRY_REGION,
     REGISTRY_TOKEN,
     REGISTRY_TOKEN_FILE,
+    REGISTRY_TYPE,
     REGISTRY_URL,
     REGISTRY_USERNAME,
-    SCHEMA_REGISTRY,
 )
-from consumer.config.findings import Findings, tried
 from consumer.config.route_keys import ENCODING
 from consumer.config.secrets import check_file, check_key_file
+from consumer.config.tree import MappingNode, Node, ScalarNode
 from consumer.decoding.encodings import ENCODINGS
 from consumer.extras import not_installed
 from consumer.http.hosts import is_loopback_url, service_address_fault
-from consumer.registry.settings import RegistrySettings
+from consumer.registry.settings import AnyRegistry, GlueSettings, RegistrySettings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from consumer.config.keys import ConfigKey, SectionValues
+    from consumer.decoding.wire_formats import RegistryType
 
 
 def registry_settings(
     kafka: SectionValues, routes: tuple[SectionValues, ...], folder: Path, findings: Findings
-) -> RegistrySettings | None:
+) -> AnyRegistry | None:
     """Check and build the section; `None` when it is absent. Its keys are tried one by one."""
     section = kafka[SCHEMA_REGISTRY]
     encoded = [route for route in routes if tried(lambda one: one[ENCODING], route) in ENCODINGS]
@@ -45,8 +51,43 @@ def registry_settings(
     if routes and not encoded:
         text = "not used, because the encoding of every route is json; remove it, or set encoding"
         findings.warn(kafka.place_of(SCHEMA_REGISTRY), kafka.path_of(SCHEMA_REGISTRY), text)
-    tried(_check_credentials, section, findings)
+    if section[REGISTRY_TYPE] == "glue":
+        return _glue(section, findings)
+    return _confluent(section, folder, findings)
+
+
+def registry_type(tree: MappingNode) -> RegistryType:
+    """Return the type that a file names, where the section itself is not checked."""
+    node: Node | None = tree
+    for key in (KAFKA.name, SCHEMA_REGISTRY.name, REGISTRY_TYPE.name):
+        member = node.get(key) if isinstance(node, MappingNode) else None
+        node = None if member is None else member.node
+    return "glue" if isinstance(node, ScalarNode) and node.text == "glue" else "confluent"
+
+
+def _glue(section: SectionValues, findings: Findings) -> GlueSettings:
+    """Build the settings of AWS Glue, which has its own address and AWS credentials."""
+    for key in REGISTRY.keys.values():
+        if key.name not in (REGISTRY_TYPE.name, REGISTRY_REGION.name) and section.given(key):
+            text = "only allowed for type confluent; remove it, or write type: confluent"
+            findings.fault(section.place_of(key), section.path_of(key), text)
+    region = tried(lambda: section[REGISTRY_REGION])
+    if not section.given(REGISTRY_REGION):
+        text = "required for type glue; expected an AWS region such as eu-west-1"
+        findings.fault(section.place, section.path_of(REGISTRY_REGION), text)
+    if (missing := not_installed("botocore", "glue")) is not None:
+        place, path = section.place_of(REGISTRY_TYPE), section.path_of(REGISTRY_TYPE)
+        findings.fault(place, path, f"`glue` {missing}")
+    return GlueSettings(region=region or "")
+
+
+def _confluent(section: SectionValues, folder: Path, findings: Findings) -> RegistrySettings:
+    """Build the settings of a registry with Confluent's API."""
+    if section.given(REGISTRY_REGION):
+        place, path = section.place_of(REGISTRY_REGION), section.path_of(REGISTRY_REGION)
+        findings.fault(place, path, "only allowed for type glue; remove it, or write type: glue")
     url = tried(_url, section, findings)
+    tried(_check_credentials, section, findings)
     certificate, private_key = section[REGISTRY_CERTIFICATE_FILE], section[REGISTRY_KEY_FILE]
     authorities = section[REGISTRY_CA_FILE]
     for key, check in (
@@ -54,9 +95,13 @@ def registry_settings(
         (REGISTRY_KEY_FILE, check_key_file),
         (REGISTRY_CA_FILE, check_file),
     ):
-        if (path := section[key]) is not None:
+        if (given := section[key]) is not None:
             check(
-                folder / path, section.place_of(key), section.path_of(key), findings, "the registry"
+                folder / given,
+                section.place_of(key),
+                section.path_of(key),
+                findings,
+                "the registry",
             )
     return RegistrySettings(
         url=url or "",
@@ -75,7 +120,8 @@ def _check_route(route: SectionValues, section: SectionValues | None, findings: 
     place, path = route.place_of(ENCODING), route.path_of(ENCODING)
     if section is None:
         text = (
-            f"`{name}` needs a schema registry; write kafka.schema_registry: {{url: https://HOST}}"
+            f"`{name}` needs a schema registry; write kafka.schema_registry: {{url: https://HOST}},"
+            f" for AWS Glue {{type: glue, region: REGION}}"
         )
         findings.fault(place, path, text)
     library = ENCODINGS[name].library
@@ -112,7 +158,10 @@ def _url(section: SectionValues, findings: Findings) -> str:
     A bad address is never shown, because it may contain a password.
     """
     place, path = section.place_of(REGISTRY_URL), section.path_of(REGISTRY_URL)
-    url = section[REGISTRY_URL].rstrip("/")
+    written = section[REGISTRY_URL]
+    if written is None:
+        raise findings.fault(place, path, f"required; expected {ADDRESS}")
+    url = written.rstrip("/")
     if (fault := service_address_fault(url)) is not None:
         raise findings.fault(place, path, fault)
     if url.startswith("http:") and not is_loopback_url(url):

@@ -8,6 +8,7 @@ from consumer.config.keys import Section, defaulted, optional, required
 from consumer.config.kinds import AnyText, Choice, Duration, PlainValue, Size, Text
 from consumer.config.rule_keys import RULE
 from consumer.config.several import ListOf, MapOf, one_entry
+from consumer.config.where_keys import WHERE, WHERE_NOT_MET
 from consumer.mapping.settings import CrmOperation, EncodingName, FormatName, TimeUnit
 
 Destination: TypeAlias = Literal["streaming", "bulk", "crm_bulk"]
@@ -80,11 +81,6 @@ UNAVAILABLE_VALUE = optional(
     Text("the connector's unavailable.value.placeholder"),
     "Text that Debezium sends instead of an unchanged large value, if the Debezium connector sets"
     " its own `unavailable.value.placeholder`; never sent as a value, like Debezium's default.",
-)
-WHERE = optional(
-    "where",
-    MapOf(ListOf(PlainValue()), keys="source paths, each with a list of values", dotted=True),
-    "Filter: every path must have one of its values; other records are counted as filtered.",
 )
 _LISTED = ListOf(PlainValue(), from_scalar=one_entry)
 OPERATION_FROM = required(
@@ -206,6 +202,7 @@ ROUTE = Section(
     FLAT_PREFIX,
     UNAVAILABLE_VALUE,
     WHERE,
+    WHERE_NOT_MET,
     OPERATION,
     ROW,
     BEFORE,

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import zoneinfo
 from typing import TYPE_CHECKING, Any
 
+from consumer.config.conditions import (
+    check_not_met,
+    check_where,
+    sends_deletes,
+    where_settings,
+)
 from consumer.config.crm import PLACE_RULE, crm_flush, crm_target
 from consumer.config.custom import import_function
 from consumer.config.envelopes import (
@@ -33,13 +38,13 @@ from consumer.config.route_keys import (
     TOMBSTONES,
     TOPICS,
     UNAVAILABLE_VALUE,
-    WHERE,
     ZONE,
 )
 from consumer.config.rule_keys import CONST, RULE_DEFAULT, VALUES
-from consumer.config.rules import fault_of_key, field_rule
-from consumer.config.source_paths import fault_of_path
+from consumer.config.rules import check_key_rule, fault_of_key, field_rule
 from consumer.config.topics import check_topics
+from consumer.config.where_keys import WHERE_NOT_MET
+from consumer.config.zones import fault_of_zone
 from consumer.decoding.placeholders import placeholder_bytes
 from consumer.mapping.settings import (
     PLACE_KEY,
@@ -102,14 +107,14 @@ def route_settings(
     """
     tried(check_topics, route, findings)
     tried(_check_zone, route, findings)
-    tried(_check_where, route, findings)
+    tried(check_where, route, findings)
     tried(_check_companions, route, findings)
     tried(check_envelope, route, findings)
     if tried(lambda: route[DESTINATION]) == "crm_bulk":
         return _crm_route(route, folder, findings)
     name = tried(lambda: route[OBJECT])
     fields = schema.get(name or "")
-    rules = tried(_rules, route, fields, findings) or {}
+    rules = tried(_rules, route, fields, folder, findings) or {}
     custom = tried(
         import_function,
         route.place_of(CUSTOM),
@@ -124,7 +129,9 @@ def route_settings(
     tried(_check_keys, route, objects[name], findings)
     tried(_check_partial, route, objects[name], findings)
     tried(_check_bulk, route, objects[name], findings)
-    return _built(route, rules, custom, object=name, flush=_flush(route))
+    built = _built(route, rules, custom, object=name, flush=_flush(route))
+    tried(check_not_met, route, built, objects[name], findings)
+    return built
 
 
 def _crm_route(route: SectionValues, folder: Path, findings: Findings) -> RouteSettings:
@@ -132,7 +139,7 @@ def _crm_route(route: SectionValues, folder: Path, findings: Findings) -> RouteS
     crm = tried(crm_target, route, findings)
     written = route[FIELDS] or {}
     columns = dict.fromkeys(written, FieldType.TEXT)
-    rules = tried(_rules, route, columns, findings) or {}
+    rules = tried(_rules, route, columns, folder, findings) or {}
     custom = tried(
         import_function,
         route.place_of(CUSTOM),
@@ -146,9 +153,11 @@ def _crm_route(route: SectionValues, folder: Path, findings: Findings) -> RouteS
     # An insert without external_id has no key field: its position in Kafka serves as key.
     if crm.described.primary_key == PLACE_KEY:
         rules |= {PLACE_KEY: PLACE_RULE}
-    return _built(
+    built = _built(
         route, rules, custom, object=crm.described.name, flush=crm_flush(route, findings), crm=crm
     )
+    tried(check_not_met, route, built, crm.described, findings)
+    return built
 
 
 def _built(
@@ -161,7 +170,7 @@ def _built(
     crm: CrmTarget | None = None,
 ) -> RouteSettings:
     """Build the settings of a checked route."""
-    tombstones, where, flat_prefix = route[TOMBSTONES], route[WHERE], route[FLAT_PREFIX]
+    tombstones, flat_prefix = route[TOMBSTONES], route[FLAT_PREFIX]
     return RouteSettings(
         topics=route[TOPICS],
         object=object,
@@ -175,7 +184,8 @@ def _built(
         zone=route[ZONE],
         flat_prefix=FLAT_PREFIX_DEFAULT if flat_prefix is None else flat_prefix,
         unavailable_value=route[UNAVAILABLE_VALUE],
-        where=where or {},
+        where=where_settings(route),
+        where_not_met=route[WHERE_NOT_MET],
         operation=operation_settings(route),
         row=row_settings(route),
         before=before_settings(route),
@@ -187,7 +197,7 @@ def _built(
 
 
 def _rules(
-    route: SectionValues, fields: dict[str, FieldType] | None, findings: Findings
+    route: SectionValues, fields: dict[str, FieldType] | None, folder: Path, findings: Findings
 ) -> dict[str, FieldRule]:
     """Check and build the field rules.
 
@@ -198,7 +208,7 @@ def _rules(
         if fields and target not in fields:
             text = f"the schema has no field `{target}`{did_you_mean(target, fields)}"
             findings.fault(route.place_of(FIELDS, target), route.path_of(FIELDS, target), text)
-        made = tried(field_rule, rule, fields.get(target) if fields else None, findings)
+        made = tried(field_rule, rule, fields.get(target) if fields else None, folder, findings)
         if made is not None:
             built[target] = made
     return built
@@ -218,6 +228,7 @@ def _check_keys(route: SectionValues, target: ObjectSettings, findings: Findings
     rule = (route[FIELDS] or {}).get(target.primary_key)
     if rule is None:
         return
+    check_key_rule(rule, findings)
     # Constants that a rule can send as the key must themselves be valid keys.
     written: list[tuple[ConfigKey[Any], str | None, Plain]] = [
         (VALUES, step, value) for step, value in (rule[VALUES] or {}).items()
@@ -237,9 +248,7 @@ def _check_partial(route: SectionValues, target: ObjectSettings, findings: Findi
             " rows, or set refresh_mode: partial"
         )
         findings.warn(route.place_of(FORMAT), route.path_of(FORMAT), text)
-    # Plain rows have no deletes: only a null value may mean one.
-    deletes = route[FORMAT] != "json" or route[TOMBSTONES] == "delete"
-    if target.refresh_mode == "partial" and route[DELETES] == "delete" and deletes:
+    if target.refresh_mode == "partial" and route[DELETES] == "delete" and sends_deletes(route):
         text = (
             f"deletes are sent to `{target.name}`, which has refresh_mode partial; Salesforce's"
             " help asks for refresh mode Upsert for deletes: test a delete on your data stream, or"
@@ -299,19 +308,8 @@ def _check_zone(route: SectionValues, findings: Findings) -> None:
     name = route[ZONE]
     if name is None:
         return
-    try:
-        zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        guess = did_you_mean(name, zoneinfo.available_timezones())
-        text = f"`{name}` is not a time zone; write one such as Europe/Berlin{guess}"
-        findings.fault(route.place_of(ZONE), route.path_of(ZONE), text)
-
-
-def _check_where(route: SectionValues, findings: Findings) -> None:
-    """Check the source paths of the filter."""
-    for path in route[WHERE] or {}:
-        if fault := fault_of_path(path):
-            findings.fault(route.place_of(WHERE, path), route.path_of(WHERE, path), fault)
+    if fault := fault_of_zone(name):
+        findings.fault(route.place_of(ZONE), route.path_of(ZONE), fault)
 
 
 def _check_unavailable_value(route: SectionValues, findings: Findings) -> None:

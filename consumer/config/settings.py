@@ -9,9 +9,10 @@ import msgspec
 from consumer.admin.settings import AdminSettings, LogSettings
 from consumer.auth.settings import SalesforceSettings
 from consumer.dead_letter.settings import DeadLetterSettings
+from consumer.decoding.wire_formats import RegistryType
 from consumer.delivery.settings import DeliverySettings
 from consumer.mapping.settings import PLACE_KEY, ObjectSettings, RouteSettings
-from consumer.registry.settings import RegistrySettings
+from consumer.registry.settings import AnyRegistry
 from consumer.source.settings import KafkaSettings
 
 
@@ -27,11 +28,15 @@ NO_CONNECTOR: Final = ConnectorSettings(name="", objects={})
 
 
 class MappingSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The part of a configuration that decides what a record is mapped to."""
+    """The part of a configuration that decides what a record is mapped to.
+
+    `registry_type` decides in which frames encoded records are.
+    """
 
     connector: ConnectorSettings
     routes: tuple[RouteSettings, ...]
     delivery: DeliverySettings
+    registry_type: RegistryType = "confluent"
 
     def described(self, route: RouteSettings) -> ObjectSettings:
         """Return the object that a route writes to, without the internal key of an insert."""
@@ -51,7 +56,7 @@ class Settings(MappingSettings, frozen=True, kw_only=True):
 
     kafka: KafkaSettings
     salesforce: SalesforceSettings
-    registry: RegistrySettings | None = None
+    registry: AnyRegistry | None = None
     dead_letter: DeadLetterSettings
     admin: AdminSettings
     log: LogSettings

@@ -19,6 +19,7 @@ from consumer.config.tree import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from consumer.config.keys import Section, SectionValues
     from consumer.config.kinds import Kind
 
 T = TypeVar("T")
@@ -79,6 +80,27 @@ class ListOf(Generic[T]):
         return (
             several if self._from_scalar is None else {"anyOf": [self.kind.json_schema(), several]}
         )
+
+
+class ListOrSection(Generic[T]):
+    """A list of values of one kind, or a mapping with known keys."""
+
+    def __init__(self, listed: ListOf[T], section: Section) -> None:
+        self.listed = listed
+        self.section = section
+        self.words = f"{listed.words}, or {section.words}"
+
+    def read(self, node: Node, path: str, findings: Findings) -> tuple[T, ...] | SectionValues:
+        """Return the values of the list, or those of the mapping by key."""
+        if isinstance(node, MappingNode):
+            return self.section.read(node, path, findings)
+        if isinstance(node, SequenceNode) or node.broken:
+            return self.listed.read(node, path, findings)
+        raise findings.fault(node.place, path, f"expected {self.words}, got {seen(node)}")
+
+    def json_schema(self) -> dict[str, object]:
+        """Return the kind as JSON Schema."""
+        return {"anyOf": [self.listed.json_schema(), self.section.json_schema()]}
 
 
 class MapOf(Generic[T]):

@@ -9,9 +9,10 @@ How this works
 
 A dead letter is a copy of the record: its key, value and headers byte for byte, then our own
 headers (`__connect.errors.*` and `datacloud.*`), which say why the record is there. A topic that
-finds the full copy too large gets the reference form: no value, `datacloud.reference: true`.
+finds the full copy too large gets the reference form: no value, `datacloud.reference: true`. A
+topic that finds even that too large gets the minimal form: only the position and the reason.
 
-- `envelope` builds both forms. It is pure, and it reads the original headers back for `replay`.
+- `envelope` builds the forms. It is pure, and reads the original headers back for `replay`.
 - `outbox` keeps one task per dead letter. The record stays unsettled until the task is done.
 - `port` is what a dead-letter topic can do; `producer` is the real one, on an idempotent producer
   with acks=all. `report_codes` says what each error code of librdkafka means for a dead letter.

@@ -1,4 +1,4 @@
-"""Builds both forms of a dead letter, and reads the original headers back.
+"""Builds the forms of a dead letter, and reads the original headers back.
 
 Our headers follow the record's own. They start at the last `__connect.errors.topic`, so the
 original headers can be restored exactly.
@@ -32,6 +32,11 @@ REFERENCE_KEEPS_BYTES: Final = 32_768
 
 REPLAYS_DIGITS: Final = 9
 """A count with more digits was not written by this program, and is read as 0."""
+
+_MINIMAL: Final = frozenset(
+    {FIRST_ADDED, CONNECT + "partition", CONNECT + "offset", OURS + "reason", REPLAYS}
+)
+"""The headers of the smallest form. The count of replays is there only after a replay."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -87,6 +92,31 @@ def reference(record: Record, fault: RecordFault, context: DeadLetterContext) ->
         key=key if key is None or len(key) <= REFERENCE_KEEPS_BYTES else None,
         value=None,
         headers=(*kept, *_added(record, fault, context, original), (REFERENCE, b"true")),
+    )
+
+
+def minimal(record: Record, fault: RecordFault, context: DeadLetterContext) -> DeadLetter:
+    """Return the smallest form, for a topic that is too small even for the reference.
+
+    It has no key and no value, and only the headers that find the record again, with the reason.
+    """
+    original = tuple(headers_of(record))
+    added = _added(record, fault, context, original)
+    return DeadLetter(
+        key=None,
+        value=None,
+        headers=(*(each for each in added if each[0] in _MINIMAL), (REFERENCE, b"true")),
+    )
+
+
+def forms(
+    record: Record, fault: RecordFault, context: DeadLetterContext
+) -> tuple[DeadLetter, DeadLetter, DeadLetter]:
+    """Return all forms of a dead letter, from the full copy to the smallest one."""
+    return (
+        full_copy(record, fault, context),
+        reference(record, fault, context),
+        minimal(record, fault, context),
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from consumer.backoff import probe_interval_s
 from consumer.batching.batch import forget_superseded
-from consumer.dead_letter.envelope import DeadLetterContext, RecordFault, full_copy, reference
+from consumer.dead_letter.envelope import DeadLetterContext, RecordFault, forms
 from consumer.errors import Hold
 from consumer.model import Low
 
@@ -96,14 +96,13 @@ class Outbox:
         `change` is the change that the record was mapped to, if it was. Records that `change`
         superseded stay unsettled until then, too.
         """
-        full = full_copy(record, fault, self._context)
-        small = reference(record, fault, self._context)
+        letters = forms(record, fault, self._context)
         self._posted_count += 1
         number = self._posted_count
         on_sent = partial(
             self._events.dead_letter_sent, assignment, record, fault, partial_record, change
         )
-        task = self._spawn(self._deliver(number, assignment, full, small, on_sent))
+        task = self._spawn(self._deliver(number, assignment, letters, on_sent))
         self._pending[number] = PendingDeadLetter(
             assignment, record, fault.object, partial_record, change, task
         )
@@ -150,15 +149,14 @@ class Outbox:
         self,
         number: int,
         assignment: Assignment,
-        full: DeadLetter,
-        small: DeadLetter,
+        letters: tuple[DeadLetter, ...],
         on_sent: Callable[[], None],
     ) -> None:
         probes = 0
         while True:
             try:
                 await self._gate.passed()
-                await self._dead_letters.send(full, small)
+                await self._dead_letters.send(*letters)
             except Hold as hold:
                 self._events.dead_letter_held(assignment, hold)
                 # Send again without an end: a record must not be lost to a topic that is down.

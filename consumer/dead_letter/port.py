@@ -27,13 +27,15 @@ class DeadLetterTopic(Protocol):
         """
         ...
 
-    async def send(self, dead_letter: DeadLetter, reference: DeadLetter) -> None:
+    async def send(self, *forms: DeadLetter) -> None:
         """Return once all in-sync replicas have the dead letter.
 
-        When the dead letter is too large for the topic, its reference form is sent instead.
+        `forms` are the forms of one dead letter, the full copy first: each is sent only if the one
+        before is too large for the topic.
 
-        Raises: `Hold(DEAD_LETTER)` when the topic did not accept it (down, refused, missing): the
-        caller holds and sends again. `Fatal` when the producer cannot continue.
+        Raises: `Hold(DEAD_LETTER)` when the topic did not accept it (down, refused, missing, too
+        small even for the last form): the caller holds and sends again. `Fatal` when the producer
+        cannot continue.
         """
         ...
 

@@ -91,20 +91,22 @@ class KafkaDeadLetterTopic:
             await self._clock.sleep(CHECK_PAUSE_S)
         raise self._hold(error)
 
-    async def send(self, dead_letter: DeadLetter, reference: DeadLetter) -> None:
-        """Return once all in-sync replicas have it, or its reference form if it is too large."""
+    async def send(self, *forms: DeadLetter) -> None:
+        """Return once all in-sync replicas have it, in the first form that is not too large."""
         if self._closed:
             message = (
                 f"dead-letter topic {self.topic}: a dead letter was sent after the producer was"
                 f" closed"
             )
             raise Fatal(message)
-        # `close` waits for every sender: a reference form may still have to follow a full copy.
+        # `close` waits for every sender: a smaller form may still have to follow.
         self._sender_count += 1
         try:
-            error = await self._deliver(dead_letter)
-            if error is not None and meaning(error) is ReportAction.TOO_LARGE:
-                error = await self._deliver(reference)
+            error: KafkaError | None = None
+            for form in forms:
+                error = await self._deliver(form)
+                if error is None or meaning(error) is not ReportAction.TOO_LARGE:
+                    break
         finally:
             self._sender_count -= 1
         if error is None:

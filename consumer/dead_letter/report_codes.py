@@ -19,7 +19,7 @@ class ReportAction(Enum):
     """The next action of the sender."""
 
     TOO_LARGE = auto()
-    """Send the reference form instead."""
+    """Send the next smaller form instead."""
 
     HOLD = auto()
     """The topic did not accept it: hold, and send again later."""
@@ -114,10 +114,18 @@ _ADVICE: Final[Mapping[str, str]] = {
     "NOT_ENOUGH_REPLICAS": "bring the topic's replicas back in sync",
     "NOT_ENOUGH_REPLICAS_AFTER_APPEND": "bring the topic's replicas back in sync",
     "_ISR_INSUFF": "bring the topic's replicas back in sync",
-    "MSG_SIZE_TOO_LARGE": "raise max.message.bytes of the topic",
+    "MSG_SIZE_TOO_LARGE": (
+        "raise max.message.bytes of the topic: even the smallest form of the dead letter, which has"
+        " only the record's position and the reason, is too large for it"
+    ),
     "RECORD_LIST_TOO_LARGE": "raise segment.bytes of the topic",
     "INVALID_RECORD": (
-        "turn off compaction and schema validation of the topic: dead letters may have no key"
+        "set cleanup.policy=delete on the topic, and turn off its schema validation: a compacted"
+        " topic refuses dead letters without a key, and would remove those of equal keys"
+    ),
+    "INVALID_TIMESTAMP": (
+        "correct the clock of this machine, or raise message.timestamp.before.max.ms and"
+        " message.timestamp.after.max.ms of the topic: a dead letter has the time of its sending"
     ),
     "POLICY_VIOLATION": "remove the broker policy that rejects this topic's records",
     "KAFKA_STORAGE_ERROR": "check the disks of the brokers",

@@ -6,6 +6,9 @@ How this works
              schema id    only with `encoding`: the body as      JSON        Connect's   decoder:
              and body     the JSON of Connect's converter        object      pair        events
 
+`wire_form` is Confluent's frame, `glue_form` AWS Glue's; the type of the configured registry
+decides (`wire_formats`). `framings` names every other frame, for the message about a record in it.
+
 Every encoding ends as the same JSON document, so a format is written once for all encodings. A
 format's decoder (`change_event.ChangeDecoder`) has two steps. `open` recognises the value and
 returns an `Envelope`. `events` reads its operation and returns one `ChangeEvent` per row.

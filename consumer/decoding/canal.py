@@ -12,7 +12,7 @@ from consumer.decoding.connect_schema import columns_of_member
 from consumer.decoding.debezium import TRUNCATED
 from consumer.decoding.document import open_member
 from consumer.decoding.filtered import FILTERED
-from consumer.decoding.members import found, text_of, whole_number
+from consumer.decoding.members import clock_ticks, found, text_of
 from consumer.decoding.opened import open_value
 from consumer.errors import Reason, RecordError
 from consumer.model import FilterRule, Operation
@@ -67,7 +67,7 @@ class CanalDecoder(BareOrWrapped):
             raise RecordError(Reason.ENVELOPE_OP, detail, field="type")
         # `es` is the time in MySQL's log, `ts` the time at which Canal wrote the message.
         # Flink writes no `es`, and `ts: 0` when it does not know the time.
-        source_ms = whole_number(members.get("es")) or whole_number(members.get("ts")) or None
+        source_ms = clock_ticks(members.get("es")) or clock_ticks(members.get("ts"))
         return [
             ChangeEvent(
                 operation=operation,

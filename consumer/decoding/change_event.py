@@ -67,8 +67,9 @@ class ChangeEvent(msgspec.Struct, kw_only=True):
 
     `row` is the new row of an upsert, or the part of the old row that the source sends with a
     delete, if any. `old_row` is the row before an update, if the source sends it. `absent` is the
-    meaning of a missing column. `keys_only` says that the other columns of a deleted row may hold
-    invented values; the key columns and those in `added`, which the format added, are reliable.
+    meaning of a missing column. `keys_only` says that the other columns of a deleted row, or of
+    `old_row`, may hold invented values; the key columns and those in `added`, which the format
+    added, are reliable.
     `source_ms` is the time of the change at the source.
     """
 

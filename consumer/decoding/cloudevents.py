@@ -14,7 +14,7 @@ from consumer.decoding.connect_schema import columns_of_envelope, columns_of_row
 from consumer.decoding.debezium import CLOCKS, OTHER_FORMAT, events_of, refuse_mongodb
 from consumer.decoding.document import open_member, open_object
 from consumer.decoding.kafka_key import KafkaKey
-from consumer.decoding.members import clock_ms, found, row_of, whole_number
+from consumer.decoding.members import clock_ms, clock_ticks, found, row_of
 from consumer.decoding.opened import open_value
 from consumer.decoding.wrapping import (
     NO_NAMES,
@@ -174,7 +174,7 @@ def _opened_bytes(content: bytes) -> JsonObject:
 def _debezium_time_ms(members: Row) -> int | None:
     """Return the time of the change at the source, else the event's time."""
     for name, per_ms in _CLOCKS:
-        ticks = whole_number(members.get(name))
+        ticks = clock_ticks(members.get(name))
         if ticks is not None:
             return ticks // per_ms
     return clock_ms(members.get("time"))

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from consumer.decoding.change_event import ChangeEvent, Envelope
 from consumer.decoding.connect_schema import columns_of_envelope
-from consumer.decoding.debezium_topics import is_ticdc_watermark, own_record
+from consumer.decoding.debezium_topics import is_heartbeat, is_ticdc_watermark, own_record
 from consumer.decoding.document import open_member, open_object
 from consumer.decoding.filtered import FILTERED
 from consumer.decoding.kafka_key import KafkaKey
-from consumer.decoding.members import found, row_or_null, whole_number
+from consumer.decoding.members import clock_ticks, found, row_or_null
 from consumer.decoding.opened import open_value
 from consumer.decoding.wrapping import EmbeddedSchemaCache, is_connect_null, unwrap
 from consumer.errors import Reason, RecordError
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from consumer.decoding.placeholders import Placeholders
     from consumer.model import Record
 
-UPSERT_OPS = frozenset({"c", "u", "r"})
+UPSERT_OPS = frozenset({"c", "u", "r", "i"})
+"""The values of `op` that insert or update a row; only the Cassandra connector writes `i`."""
 CLOCKS = (("ts_ns", 1_000_000), ("ts_us", 1_000), ("ts_ms", 1))
 """Members that hold the time, the finest first, each with its ticks per millisecond."""
 
@@ -83,6 +84,8 @@ def open_envelope(
         own = own_record(envelope.members, record.topic())
         if own is not None:
             return own
+        if is_heartbeat(envelope.members):
+            return FILTERED[FilterRule.HEARTBEAT]
         detail = (
             "expected a Debezium envelope, got an object without `op`; for plain rows set"
             " `format: json` or `format: debezium_flat`"
@@ -106,13 +109,20 @@ def events_of(
         return operation
     if operation is Operation.DELETE:
         # Under the default replica identity PostgreSQL sends only the key of a deleted row, and
-        # Debezium fills the other columns with invented values.
-        return (ChangeEvent(operation=operation, row=before, keys_only=True, source_ms=source_ms),)
+        # Debezium fills the other columns with invented values. The Cassandra connector has no
+        # `before`: it writes the key of a deleted row into `after`.
+        row = before or row_or_null(members, "after")
+        return (ChangeEvent(operation=operation, row=row, keys_only=True, source_ms=source_ms),)
     after = row_or_null(members, "after")
     if after is None:
         detail = f"expected an object for op {op}, got {found(members, 'after')}"
         raise RecordError(Reason.ENVELOPE_SHAPE, detail, field="after")
-    return (ChangeEvent(operation=operation, row=after, old_row=before, source_ms=source_ms),)
+    # The row before an update has invented values too, where the replica identity is an index.
+    return (
+        ChangeEvent(
+            operation=operation, row=after, old_row=before, keys_only=True, source_ms=source_ms
+        ),
+    )
 
 
 def is_mongodb(members: Row) -> bool:
@@ -145,16 +155,19 @@ def operation_of(op: Opened, place: str) -> Operation | Filtered:
     if op == "t":
         raise RecordError(Reason.ENVELOPE_TRUNCATE, TRUNCATED, field=place)
     raise RecordError(
-        Reason.ENVELOPE_OP, "expected one of c, u, r, d, t, m, got another value", field=place
+        Reason.ENVELOPE_OP, "expected one of c, i, u, r, d, t, m, got another value", field=place
     )
 
 
 def change_time_ms(members: Row) -> int | None:
-    """Return the time of the change at the source, else the time of the envelope."""
+    """Return the time of the change at the source, else the time of the envelope.
+
+    In snapshots some connectors write 0 into `source`.
+    """
     source = open_member(members.get("source"))
     for place in (source or {}, members):
         for name, per_ms in CLOCKS:
-            ticks = whole_number(place.get(name))
+            ticks = clock_ticks(place.get(name))
             if ticks is not None:
                 return ticks // per_ms
     return None

@@ -10,7 +10,7 @@ from consumer.decoding.debezium import CLOCKS, operation_of
 from consumer.decoding.debezium_topics import own_record
 from consumer.decoding.document import open_object
 from consumer.decoding.kafka_key import KafkaKey
-from consumer.decoding.members import whole_number
+from consumer.decoding.members import clock_ticks
 from consumer.decoding.opened import open_value
 from consumer.decoding.wrapping import EmbeddedSchemaCache
 from consumer.errors import Reason, RecordError
@@ -37,7 +37,7 @@ def flat_marks(prefix: str) -> tuple[str, str]:
 def flat_clocks(prefix: str) -> list[tuple[str, int]]:
     """Return the columns that may hold the time of a change, each with its ticks per ms.
 
-    The first column that is there counts.
+    The first column with a known time counts.
     """
     return [
         (f"{prefix}{place}{name}", per_ms) for place in ("source_", "") for name, per_ms in CLOCKS
@@ -126,7 +126,7 @@ class DebeziumFlatDecoder:
     def _time_ms(self, members: Row) -> int | None:
         """Return the time of the change at the source, else Debezium's time."""
         for name, per_ms in self._clocks:
-            ticks = whole_number(members.get(name))
+            ticks = clock_ticks(members.get(name))
             if ticks is not None:
                 return ticks // per_ms
         return None

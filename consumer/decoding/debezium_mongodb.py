@@ -26,7 +26,7 @@ from consumer.decoding.extended_json import (
 )
 from consumer.decoding.kafka_key import JAVA_TEXT, KafkaKey
 from consumer.decoding.kafka_key import NAME as KAFKA_KEY
-from consumer.decoding.members import found, whole_number
+from consumer.decoding.members import clock_ticks, found, whole_number
 from consumer.decoding.opened import Absent, Digits, Nested, PartialObject, open_json, open_value
 from consumer.decoding.wrapping import EmbeddedSchemaCache
 from consumer.errors import Reason, RecordError
@@ -325,7 +325,7 @@ def _time_ms(members: Row) -> int | None:
     be late or early.
     """
     time_ms = change_time_ms(members)
-    wall_ms = whole_number((open_member(members.get("source")) or {}).get("wallTime"))
+    wall_ms = clock_ticks((open_member(members.get("source")) or {}).get("wallTime"))
     if time_ms is None or wall_ms is None or time_ms % _SECOND_MS:
         return wall_ms if time_ms is None else time_ms
     return min(max(time_ms, wall_ms), time_ms + _SECOND_MS - 1)

@@ -67,7 +67,8 @@ class DmsDecoder(BareOrWrapped):
                 operation=operation,
                 row=(old_row or row) if is_delete else row,
                 old_row=None if is_delete else old_row,
-                source_ms=clock_ms(metadata.get("timestamp")),
+                source_ms=clock_ms(metadata.get("timestamp"))
+                or clock_ms(metadata.get("commit-timestamp")),
             ),
         )
 

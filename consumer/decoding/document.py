@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
+from consumer.decoding.framings import framing_by_bytes, not_json
 from consumer.errors import Reason, RecordError
 
 if TYPE_CHECKING:
@@ -21,21 +22,17 @@ _ANY = msgspec.json.Decoder(msgspec.Raw)
 _OBJECT = msgspec.json.Decoder(JsonObject)
 _TEXT = msgspec.json.Decoder(str)
 
-_FRAMES = (
-    (b"\x1f\x8b", "gzip"),
-    (b"\x28\xb5\x2f\xfd", "zstd"),
-    (b"\x04\x22\x4d\x18", "lz4"),
-    (b"\x82SNAPPY\x00", "snappy"),
-    (b"BZh", "bzip2"),
-    (b"\xfd7zXZ\x00", "xz"),
-    (b"PK\x03\x04", "zip"),
-    (b"PAR1", "Parquet"),
-    (b"Obj\x01", "an Avro object container"),
-    (b"\xac\xed\x00\x05", "Java serialisation"),
-)
 DEEPEST = 500
 """Most levels of nesting. The interpreter's stack limits the decoder, and its free part varies.
 Half of it is left for the code that opens the members later."""
+
+LARGEST_VALUE = 16 << 20
+"""Most bytes of a value that is opened. The largest row that can be sent is a fraction of it."""
+
+MOST_MEMBERS = 100_000
+_MANY_BYTES = 1 << 20
+"""Smaller values cannot have more members than `MOST_MEMBERS` by much. A member that is opened
+takes some 250 bytes."""
 
 _DEPTH = f"expected at most {DEEPEST} levels of nesting, got more"
 _ROUNDS = 16
@@ -44,17 +41,28 @@ _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _NO_BRACKETS = bytes(set(range(256)) - set(b'[]{}"\\'))
 _STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1, ord('"'): 0, ord("\\"): 0}
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
-_REGISTRY_HEADER_BYTES = 5
 _KINDS = {0x5B: "an array", 0x22: "text", 0x6E: "null", 0x74: "true", 0x66: "false"}
 _TEXT_STARTS = frozenset(b'{["-0123456789ntf')
 _ASCII_END = 0x80
 
 
+def check_size(value: bytes) -> None:
+    """Raise RECORD_SIZE for a value that would take too much memory or time to open."""
+    if len(value) > LARGEST_VALUE:
+        limit = f"at most {LARGEST_VALUE >> 20} MiB"
+        detail = f"expected a value of {limit}, got {len(value):,} bytes"
+        raise RecordError(Reason.RECORD_SIZE, detail)
+    if len(value) > _MANY_BYTES and value.count(b'":') > MOST_MEMBERS:
+        detail = f"expected a value with at most {MOST_MEMBERS:,} members, got more"
+        raise RecordError(Reason.RECORD_SIZE, detail)
+
+
 def open_object(value: bytes) -> JsonObject:
     """Open a JSON object one level deep. Syntax and UTF-8 are checked in all of it, used or not.
 
-    Raises: `RecordError` with the DECODE reason.
+    Raises: `RecordError` with the DECODE reason, or RECORD_SIZE.
     """
+    check_size(value)
     body = value.strip(_WHITE)
     if not body:
         got = f"white space only (length {len(value)})" if value else "0 bytes"
@@ -144,13 +152,9 @@ def require_utf8(value: bytes) -> None:
 
 def _refuse(value: bytes, body: bytes, message: str) -> NoReturn:
     """Raise the reason why bytes are not JSON: another format, another encoding, or syntax."""
-    frame = next((name for magic, name in _FRAMES if value.startswith(magic)), None)
-    if frame is not None:
-        detail = f"expected JSON, got {frame}, which is not unpacked; let the producer write JSON"
-        raise RecordError(Reason.DECODE_FRAMED, detail)
-    if value[0] == 0 and len(value) > _REGISTRY_HEADER_BYTES and value[1:3] != b"{\x00":
-        detail = "expected JSON, got the schema registry's wire format; set the route's `encoding`"
-        raise RecordError(Reason.DECODE_FRAMED, detail)
+    framing = framing_by_bytes(value)
+    if framing is not None:
+        raise RecordError(Reason.DECODE_FRAMED, not_json(framing))
     # Bytes that do not even start like JSON are a syntax error, not a wrong encoding.
     if body[0] in _TEXT_STARTS or body[0] >= _ASCII_END:
         require_utf8(value)
@@ -180,5 +184,8 @@ def _refuse_kind(body: bytes) -> NoReturn:
     kind = _KINDS.get(body[0], "a number")
     detail = f"expected a JSON object, got {kind}"
     if kind == "text" and _TEXT.decode(body).lstrip().startswith(("{", "[")):
-        detail += " that holds a JSON document (double encoded): let the producer encode it once"
+        detail += (
+            " that holds a JSON document (double encoded): let the producer encode it once, or read"
+            " it with `row: {parse: json}` and format json"
+        )
     raise RecordError(Reason.DECODE_NOT_OBJECT, detail)

@@ -39,7 +39,8 @@ _BY_KIND: Final = {encoding.kind: encoding for encoding in ENCODINGS.values()}
 def compiled(written: WrittenSchema, encoding: str | None) -> Transcode:
     """Compile a schema. `encoding` is the route's encoding, `None` where any is allowed.
 
-    The library is imported with the first schema that needs it. Raises: DECODE_SCHEMA.
+    The library is imported with the first schema that needs it. Raises: DECODE_SCHEMA, also when it
+    is not installed.
     """
     if encoding is not None and written.kind != ENCODINGS[encoding].kind:
         got = written.kind if written.kind in _BY_KIND else "another type"
@@ -55,7 +56,10 @@ def compiled(written: WrittenSchema, encoding: str | None) -> Transcode:
     module, function = found.compiler
     try:
         compiler: Callable[[WrittenSchema], Transcode] = getattr(import_module(module), function)
-    except ModuleNotFoundError:
+    except ModuleNotFoundError as error:
+        # Any other module that is missing is not the user's to install.
+        if not _is_library(error.name, found.library):
+            raise
         extra = next(name for name, one in ENCODINGS.items() if one is found)
         detail = (
             f"the library for {found.kind} is not installed; pip install"
@@ -63,3 +67,8 @@ def compiled(written: WrittenSchema, encoding: str | None) -> Transcode:
         )
         raise RecordError(Reason.DECODE_SCHEMA, detail) from None
     return compiler(written)
+
+
+def _is_library(missing: str | None, library: str | None) -> bool:
+    """Whether the module that was not found is a library, or a package around it."""
+    return missing is not None and f"{library}.".startswith(f"{missing}.")

@@ -10,11 +10,13 @@ import msgspec
 from consumer.decoding.columns import NO_COLUMNS, Columns
 from consumer.decoding.connect_schema import columns_of_row
 from consumer.decoding.document import JsonObject, open_member, open_object
+from consumer.decoding.framings import framing_by_bytes
 from consumer.decoding.opened import Digits, open_json
 from consumer.decoding.wrapping import EmbeddedSchemaCache, is_wrapped
 from consumer.errors import Reason, RecordError
 
 if TYPE_CHECKING:
+    from consumer.decoding.framings import Framing
     from consumer.decoding.opened import Opened, Row
 
 NAME = "$key"
@@ -28,6 +30,8 @@ _JAVA_TEXT = re.compile(r"\s*(?:Struct)?\{(?:[^\s={}\"':,]+=.*)?\}\s*", re.DOTAL
 """Source: `toString` of Connect's Struct, `Struct{id=10}`, and of Java's maps, `{id=10}`."""
 
 _PAIR = ("schema", "payload")
+_BINARY = frozenset({b"\0", b"\1", b"\3"})
+_JAVA_NUMBERS = {2: "ShortSerializer", 4: "IntegerSerializer", 8: "LongSerializer"}
 _VALUE = msgspec.json.Decoder(msgspec.Raw)
 _SCHEMAS = EmbeddedSchemaCache(columns_of_row)
 
@@ -35,24 +39,29 @@ _SCHEMAS = EmbeddedSchemaCache(columns_of_row)
 class KafkaKey:
     """The key of one record: `fields` of a JSON object, or the `scalar` of any other key.
 
-    The other of the two is `None`. `is_java_text` says that the key is the text that Java makes of
-    a struct or a map: it names no column.
+    The other of the two is `None`. `is_bare` says that the key is one value without JSON's quotes,
+    so it may be the body of any serializer. `is_java_text` says that the key is the text that Java
+    makes of a struct or a map: it names no column.
     """
 
-    __slots__ = ("columns", "content", "fields", "is_java_text", "scalar")
+    __slots__ = ("columns", "content", "fields", "is_bare", "is_java_text", "scalar")
 
     def __init__(self, content: bytes | None) -> None:
         self.content = content
         self.columns: Columns = NO_COLUMNS
         self.fields: JsonObject | None = None
         self.scalar: Opened = None
+        self.is_bare = False
         self.is_java_text = False
         if content is None:
             return
+        if content[:1] in _BINARY:
+            _refuse_binary(content)
         if content.lstrip(b" \t\r\n").startswith(b"{"):
             self._open_object(content)
         else:
             self.scalar = _open_scalar(content)
+            self.is_bare = not (content.startswith(b'"') and content.endswith(b'"'))
         if type(self.scalar) is str:
             self.is_java_text = _JAVA_TEXT(self.scalar) is not None
 
@@ -78,6 +87,29 @@ class KafkaKey:
         self.fields = open_member(document["payload"])
         if self.fields is None:
             self.scalar = open_json(document["payload"])
+
+
+def refuse_framing(framing: Framing | None) -> None:
+    """Refuse a key in a framing, where JSON or text is read. Raises: DECODE_FRAMED."""
+    if framing is not None:
+        advice = framing.advice_for("json")
+        detail = f"expected JSON or text as Kafka key, got {framing.name}; {advice}"
+        raise RecordError(Reason.DECODE_FRAMED, detail, field=NAME)
+
+
+def _refuse_binary(content: bytes) -> None:
+    """Refuse a key in a frame, and a number as Java's serializers write it: neither is text.
+
+    Raises: DECODE_FRAMED, DECODE_ENCODING.
+    """
+    refuse_framing(framing_by_bytes(content))
+    serializer = _JAVA_NUMBERS.get(len(content))
+    if serializer is not None and content[0] == 0:
+        detail = (
+            f"expected JSON or text as Kafka key, got {len(content)} bytes of a binary number"
+            f" (Java's {serializer}); let the producer write the key as text or JSON"
+        )
+        raise RecordError(Reason.DECODE_ENCODING, detail, field=NAME)
 
 
 def _is_wrapped(document: JsonObject) -> bool:

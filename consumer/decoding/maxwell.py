@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from consumer.decoding.change_event import BareOrWrapped, ChangeEvent
 from consumer.decoding.connect_schema import columns_of_member
 from consumer.decoding.filtered import FILTERED
-from consumer.decoding.members import row_of, row_or_null, text_of, whole_number
+from consumer.decoding.members import clock_ticks, row_of, row_or_null, text_of
 from consumer.errors import Reason, RecordError
 from consumer.model import FilterRule, Operation
 
@@ -53,7 +53,7 @@ class MaxwellDecoder(BareOrWrapped):
             raise RecordError(Reason.ENVELOPE_OP, detail, field="type")
         row = row_of(members, "data")
         changed = row_or_null(members, "old") if kind == "update" else None
-        seconds = whole_number(members.get("ts"))
+        seconds = clock_ticks(members.get("ts"))
         return (
             ChangeEvent(
                 operation=operation,

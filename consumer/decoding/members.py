@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _LONGEST_COUNT = 20
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_PER_SECOND = {10: 1, 13: 1_000, 16: 1_000_000, 19: 1_000_000_000}
+"""Ticks per second by the number of digits of an epoch number in the years 2001 to 2286."""
 _ARTICLES = {
     "object": "an object",
     "array": "an array",
@@ -77,12 +79,28 @@ def whole_number(value: object) -> int | None:
     return int(opened) if digits.isascii() and digits.isdecimal() else None
 
 
-def clock_ms(value: object, zone: tzinfo | None = None) -> int | None:
-    """Return an ISO 8601 time as epoch milliseconds; `None` for anything else.
+def clock_ticks(value: object) -> int | None:
+    """Return the ticks of a source's clock; `None` where it does not know the time.
 
-    A time without a zone is in `zone`, or in UTC without one.
+    Sources write 0 (Debezium in snapshots, Flink CDC) or -1 (Kafka) for a time that they do not
+    know. The clock beside it decides then.
+    """
+    ticks = whole_number(value)
+    return ticks if ticks is not None and ticks > 0 else None
+
+
+def clock_ms(value: object, zone: tzinfo | None = None) -> int | None:
+    """Return an ISO 8601 time, or an epoch number, in milliseconds; `None` for anything else.
+
+    A time without a zone is in `zone`, or in UTC without one. The unit of an epoch number follows
+    from its number of digits. The epoch itself is a time that is not known, as in
+    `clock_ticks`.
     """
     opened = open_value(value)
+    ticks = clock_ticks(value)
+    if ticks is not None:
+        per_second = _PER_SECOND.get(len(str(ticks)))
+        return None if per_second is None else ticks * 1_000 // per_second
     if type(opened) is not str:
         return None
     try:
@@ -90,4 +108,5 @@ def clock_ms(value: object, zone: tzinfo | None = None) -> int | None:
     except ValueError:
         return None
     since = (at if at.tzinfo is not None else at.replace(tzinfo=zone or UTC)) - _EPOCH
-    return (since.days * 86_400 + since.seconds) * 1_000 + since.microseconds // 1_000
+    known_ms = (since.days * 86_400 + since.seconds) * 1_000 + since.microseconds // 1_000
+    return known_ms or None

@@ -1,12 +1,14 @@
 """Decodes Protobuf bodies to JSON documents, with the field names of the `.proto` file.
 
 Needs the Protobuf library, from the extra `protobuf`. Numbers keep their digits, and an enum is the
-name of its value. A field that was not set is null if it has presence, else its zero value. Times
-and decimals of the well-known types become values that field rules can read.
+name of its value. A field that was not set is null if it has presence, else its zero value. An
+extension is a member whose name is its full name in brackets, as in Protobuf's own JSON. Times and
+decimals of the well-known types become values that field rules can read.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
@@ -18,10 +20,11 @@ from google.protobuf.message_factory import GetMessageClass
 
 from consumer.decoding.floats import double_as_json, float_as_json
 from consumer.decoding.protobuf_files import ProtobufFiles
+from consumer.decoding.protobuf_indexes import GlueIndexes, message_indexes
+from consumer.decoding.protobuf_measure import compile_measure
 from consumer.errors import Reason, RecordError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import NoReturn
 
     from google.protobuf.descriptor import Descriptor, EnumDescriptor
@@ -29,10 +32,8 @@ if TYPE_CHECKING:
     from consumer.decoding.wire_form import Frame
     from consumer.decoding.written_schema import Transcode, WrittenSchema
 
-MOST_INDEXES: Final = 64
-"""Most message indexes of one record: the depth of a nested message type."""
-
-_LONGEST_SHIFT: Final = 28
+_HIGH_BIT: Final = 0x80
+_NOT_UTF8: Final = "expected UTF-8 in a string of the Protobuf body, got other bytes"
 
 LARGEST_SCALE: Final = 1_000
 _NANOS: Final = 1_000_000_000
@@ -45,12 +46,13 @@ _encode = msgspec.json.Encoder().encode
 def compile_protobuf(written: WrittenSchema) -> Transcode:
     """Compile the decoder of one schema. Raises: DECODE_SCHEMA."""
     files = ProtobufFiles(written)
-    readers: dict[tuple[int, ...], tuple[type[Any], Callable[[Any], Any]]] = {}
+    read_indexes = GlueIndexes(files) if written.indexes == "glue" else message_indexes
+    readers: dict[tuple[int, ...], _Reader] = {}
 
     def transcode(frame: Frame) -> bytes:
         # The indexes follow the schema id: in the body, or in the header that holds the id.
         if frame.after_id is None:
-            indexes, start = message_indexes(frame.body)
+            indexes, start = read_indexes(frame.body)
             body = frame.body[start:]
         else:
             indexes, _ = message_indexes(frame.after_id)
@@ -58,13 +60,21 @@ def compile_protobuf(written: WrittenSchema) -> Transcode:
         reader = readers.get(indexes)
         if reader is None:
             found = files.message(indexes)
-            reader = readers[indexes] = GetMessageClass(found), _Writers().of(found)
-        message, write = reader
+            writers = _Writers(files)
+            reader = readers[indexes] = _Reader(
+                GetMessageClass(found),
+                compile_measure(found),
+                writers.of(found),
+                has_required=writers.has_required,
+            )
+        reader.measure(body)
         try:
-            return _encode(write(message.FromString(body)))
+            parsed = reader.message.FromString(body)
+            if reader.has_required and not parsed.IsInitialized():
+                _refuse_missing(parsed)
+            return _encode(reader.write(parsed))
         except UnicodeDecodeError:
-            detail = "expected UTF-8 in a string of the Protobuf body, got other bytes"
-            raise RecordError(Reason.DECODE_ENCODING, detail) from None
+            raise RecordError(Reason.DECODE_ENCODING, _NOT_UTF8) from None
         except DecodeError:
             detail = "expected a body of this Protobuf message, got other bytes"
             raise RecordError(Reason.DECODE_SYNTAX, detail) from None
@@ -72,49 +82,32 @@ def compile_protobuf(written: WrittenSchema) -> Transcode:
     return transcode
 
 
-def message_indexes(content: bytes) -> tuple[tuple[int, ...], int]:
-    """Read the indexes of the message type in its file, and the position after them.
+class _Reader(msgspec.Struct, frozen=True):
+    """What reads the bodies of one message type. `has_required`: of it or of a type inside it."""
 
-    A single zero is short for the first message. Raises: DECODE_FRAMED.
-    Source: Confluent's wire format for Protobuf.
-    """
-    count, at = _zigzag(content, 0)
-    if not count:
-        return (0,), at
-    if not 0 < count <= MOST_INDEXES:
-        _refuse()
-    indexes = []
-    for _ in range(count):
-        index, at = _zigzag(content, at)
-        if index < 0:
-            _refuse()
-        indexes.append(index)
-    return tuple(indexes), at
+    message: type[Any]
+    measure: Callable[[bytes], None]
+    write: Callable[[Any], Any]
+    has_required: bool
 
 
-def _zigzag(content: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        if at >= len(content) or shift > _LONGEST_SHIFT:
-            _refuse()
-        byte = content[at]
-        value |= (byte & 0x7F) << shift
-        shift += 7
-        at += 1
-        if not byte & 0x80:
-            return (value >> 1) ^ -(value & 1), at
-
-
-def _refuse() -> NoReturn:
-    detail = "expected Protobuf message indexes after the schema id, got other bytes"
-    raise RecordError(Reason.DECODE_FRAMED, detail)
+def _refuse_missing(message: Any) -> NoReturn:  # noqa: ANN401 - a message
+    """Refuse a body without a required field, which no serializer of its schema writes."""
+    names = ", ".join(sorted(message.FindInitializationErrors()))
+    detail = f"expected every required field in the Protobuf body, got none for {names}"
+    raise RecordError(Reason.DECODE_SYNTAX, detail)
 
 
 class _Writers:
-    """Converters from messages to values for the JSON encoder, one per message type."""
+    """Converters from messages to values for the JSON encoder, one per message type.
 
-    def __init__(self) -> None:
+    `has_required` is set when one of the types has a required field.
+    """
+
+    def __init__(self, files: ProtobufFiles) -> None:
+        self._files = files
         self._known: dict[str, Callable[[Any], Any]] = {}
+        self.has_required = False
 
     def of(self, descriptor: Descriptor) -> Callable[[Any], Any]:
         """Return the converter of a message type."""
@@ -123,6 +116,7 @@ class _Writers:
         if found is not None:
             return found
         plan: list[tuple[str, bool, Callable[[Any], Any] | None]] = []
+        extended: list[tuple[str, FieldDescriptor, Callable[[Any], Any] | None]] = []
 
         def write(message: Any) -> dict[str, Any]:  # noqa: ANN401 - a message
             written: dict[str, Any] = {}
@@ -132,15 +126,27 @@ class _Writers:
                 else:
                     value = getattr(message, field)
                     written[field] = value if convert is None else convert(value)
+            for member, extension, convert in extended:
+                if extension.has_presence and not message.HasExtension(extension):
+                    written[member] = None
+                else:
+                    value = message.Extensions[extension]
+                    written[member] = value if convert is None else convert(value)
             return written
 
         self._known[name] = write  # before its fields: a message type may be recursive
         plan += [
             (field.name, field.has_presence, self._field(field)) for field in descriptor.fields
         ]
+        if descriptor.is_extendable:
+            extended += [
+                (f"[{field.full_name}]", field, self._field(field))
+                for field in self._files.extensions(descriptor)
+            ]
         return write
 
     def _field(self, field: FieldDescriptor) -> Callable[[Any], Any] | None:
+        self.has_required |= field.is_required
         kind = field.message_type
         if kind is not None and kind.GetOptions().map_entry:
             convert = self._one(kind.fields_by_name["value"])
@@ -159,6 +165,8 @@ class _Writers:
             return self.of(field.message_type)
         if field.enum_type is not None:
             return _enum(field.enum_type)
+        if field.type == FieldDescriptor.TYPE_STRING:
+            return None if _is_validated(field) else _text
         if field.type == FieldDescriptor.TYPE_FLOAT:
             return float_as_json
         return double_as_json if field.type == FieldDescriptor.TYPE_DOUBLE else None
@@ -169,6 +177,33 @@ def _enum(descriptor: EnumDescriptor) -> Callable[[int], str | int]:
         value.number: value.name for value in reversed(descriptor.values)
     }  # of several names of one number, the first counts
     return lambda number: names.get(number, number)
+
+
+def _is_validated(field: FieldDescriptor) -> bool:
+    """Whether the library refuses text that is not UTF-8, by the syntax or by `utf8_validation`.
+
+    The library does not say so; it is tried with one byte that is not UTF-8.
+    """
+    holder = field.containing_type
+    if holder is None:
+        return False
+    tag = field.number << 3 | 2
+    probe = bytearray()
+    while tag >= _HIGH_BIT:
+        probe.append(tag & 0x7F | _HIGH_BIT)
+        tag >>= 7
+    try:
+        GetMessageClass(holder).FromString(bytes(probe) + bytes((tag, 1, 0xFF)))
+    except DecodeError:
+        return True
+    return False
+
+
+def _text(value: str | bytes) -> str:
+    """Return text. The library returns bytes for text that is not UTF-8 and was not validated."""
+    if isinstance(value, bytes):
+        raise RecordError(Reason.DECODE_ENCODING, _NOT_UTF8)
+    return value
 
 
 def _key(key: object) -> str:

@@ -16,23 +16,29 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import DecodeError
 
+from consumer.decoding.proto_options import check_edition
 from consumer.decoding.proto_text import read_proto_text
 from consumer.errors import Reason, RecordError
 
 if TYPE_CHECKING:
-    from google.protobuf.descriptor import Descriptor
+    from collections.abc import Iterator
+
+    from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
     from consumer.decoding.written_schema import WrittenSchema
 
 _ROOT: Final = "datacloud_consumer/schema.proto"
 _OWN: Final = {
     "google/protobuf/any.proto": "any_pb2",
+    "google/protobuf/api.proto": "api_pb2",
     "google/protobuf/descriptor.proto": "descriptor_pb2",
     "google/protobuf/duration.proto": "duration_pb2",
     "google/protobuf/empty.proto": "empty_pb2",
     "google/protobuf/field_mask.proto": "field_mask_pb2",
+    "google/protobuf/source_context.proto": "source_context_pb2",
     "google/protobuf/struct.proto": "struct_pb2",
     "google/protobuf/timestamp.proto": "timestamp_pb2",
+    "google/protobuf/type.proto": "type_pb2",
     "google/protobuf/wrappers.proto": "wrappers_pb2",
 }
 _WELL_KNOWN: Final = {
@@ -41,6 +47,11 @@ _WELL_KNOWN: Final = {
         "package confluent.type; message Decimal { bytes value = 1; uint32 precision = 2;"
         " int32 scale = 3; }"
     ),
+    # Features of programming languages change no body.
+    **{
+        f"google/protobuf/{language}_features.proto": "package pb;"
+        for language in ("cpp", "csharp", "go", "java")
+    },
     "google/type/date.proto": (
         "package google.type; message Date { int32 year = 1; int32 month = 2; int32 day = 3; }"
     ),
@@ -101,6 +112,19 @@ class ProtobufFiles:
             raise RecordError(Reason.DECODE_SYNTAX, detail) from None
         return found
 
+    def all_indexes(self) -> Iterator[tuple[str, tuple[int, ...]]]:
+        """Yield the full name of each message type of the schema's own file, and its indexes.
+
+        An entry type of a map has none.
+        """
+        for index, name in enumerate(self._order):
+            yield from _indexes_in(self._root.message_types_by_name[name], (index,))
+
+    def extensions(self, descriptor: Descriptor) -> list[FieldDescriptor]:
+        """Return the fields by which the files of the schema extend a message, by their numbers."""
+        found = self._pool.FindAllExtensions(descriptor)
+        return sorted(found, key=lambda field: field.number)
+
     def _add(self, file: FileDescriptorProto, files: dict[str, FileDescriptorProto]) -> None:
         """Add a file to the pool, after the files that it imports."""
         if file.name in self._added:
@@ -109,6 +133,19 @@ class ProtobufFiles:
         for name in file.dependency:
             self._add(files.get(name) or _well_known(name), files)
         self._pool.Add(file)
+
+
+def _indexes_in(
+    message: Descriptor, indexes: tuple[int, ...]
+) -> Iterator[tuple[str, tuple[int, ...]]]:
+    yield message.full_name, indexes
+    index = 0
+    for nested in message.nested_types:
+        if nested.GetOptions().map_entry:
+            yield nested.full_name, ()
+        else:
+            yield from _indexes_in(nested, (*indexes, index))
+            index += 1
 
 
 def _well_known(name: str) -> FileDescriptorProto:
@@ -131,4 +168,5 @@ def _file(text: str, name: str) -> FileDescriptorProto:
     except (binascii.Error, ValueError, DecodeError):
         return read_proto_text(text, name)
     file.name = name
+    check_edition(file)
     return file

@@ -11,7 +11,7 @@ from consumer.decoding.columns import NO_COLUMNS
 from consumer.decoding.connect_schema import columns_of_row
 from consumer.decoding.document import open_member, open_object
 from consumer.decoding.kafka_key import KafkaKey
-from consumer.decoding.members import found, row_of, text_of, whole_number
+from consumer.decoding.members import clock_ticks, found, row_of, text_of
 from consumer.decoding.opened import Absent, PartialObject, open_value
 from consumer.decoding.wrapping import EmbeddedSchemaCache, is_connect_null, is_wrapped, unwrap
 from consumer.errors import Reason, RecordError
@@ -78,7 +78,7 @@ class SalesforceCdcDecoder:
             columns = {name: value for name, value in body.items() if name != _HEADER}
             row = _changed(columns, header) if kind == "UPDATE" else columns
             row = _without_diffs(row, header)
-        source_ms = whole_number(header.get("commitTimestamp"))
+        source_ms = clock_ticks(header.get("commitTimestamp"))
         # The event names one set of fields for all of its records.
         return [
             ChangeEvent(

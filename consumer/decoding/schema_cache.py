@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from consumer.decoding.wire_form import shown
+from consumer.decoding.schema_ids import shown
+from consumer.decoding.wire_formats import WIRE_FORMATS
 from consumer.errors import Reason, RecordError
 
 if TYPE_CHECKING:
-    from consumer.decoding.wire_form import SchemaRef
+    from consumer.decoding.schema_ids import SchemaRef
+    from consumer.decoding.wire_formats import RegistryType
     from consumer.decoding.written_schema import WrittenSchema
 
 MOST_SCHEMAS: Final = 2_000
@@ -20,10 +22,12 @@ UNKNOWN_S: Final = 60.0
 class SchemaCache:
     """A bounded number of schemas, of which the oldest is dropped first.
 
-    The engine puts schemas in; every framed record reads its schema here.
+    The engine puts schemas in; every framed record reads its schema here. `wire` is the frame in
+    which records of this registry name their schema.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, registry: RegistryType = "confluent") -> None:
+        self.wire = WIRE_FORMATS[registry]
         self._schemas: dict[SchemaRef, WrittenSchema] = {}
         self._unknown_until_s: dict[SchemaRef, float] = {}
         self._characters = 0

@@ -8,6 +8,7 @@ from typing import TypeAlias
 import msgspec
 
 from consumer.decoding.wire_form import Frame
+from consumer.decoding.wire_formats import RegistryType
 
 Transcode: TypeAlias = Callable[[Frame], bytes]
 """Decodes a frame to a JSON document. Raises: `RecordError` with the DECODE reason."""
@@ -23,12 +24,14 @@ class Reference(msgspec.Struct, frozen=True):
 class WrittenSchema(msgspec.Struct, frozen=True):
     """The text of a schema. Each of the `references` comes after those that it needs itself.
 
-    `kind` is the registry's schema type: AVRO, PROTOBUF, JSON, or an unknown one.
+    `kind` is the registry's schema type: AVRO, PROTOBUF, JSON, or an unknown one. `indexes` is the
+    type of registry whose serializer wrote the bytes before a Protobuf body.
     """
 
     kind: str
     text: str
     references: tuple[Reference, ...] = ()
+    indexes: RegistryType = "confluent"
 
     @property
     def size(self) -> int:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final, Protocol
 
+from consumer.auth.caller import send_with
 from consumer.delivery.judge import CHECK_ACCESS, judge
 from consumer.delivery.request import delete_request, upsert_request, validation_request
-from consumer.delivery.verdicts import Accepted, HoldLane, Retry
+from consumer.delivery.verdicts import Accepted, HoldLane, Moved, Retry
 from consumer.errors import Hold, HoldReason, Transient
 from consumer.http.messages import Answer, Failure, NoAnswer
 from consumer.model import Operation
@@ -88,13 +89,11 @@ class Attempt:
         """
         try:
             token = await self._acquire()
-            # Last of all waits: a process that was stopped may not own these partitions any more.
-            await self._gate.passed()
             _require_changes(batch)
             build = _BUILD[batch.operation]
             encoded = [change.encoded for change in batch.changes.values()]
             request = build(token.base_url, token.value, batch.target, encoded, self._timeout_s)
-            outcome = await self._transport.send(request)
+            outcome, has_moved = await send_with(self._transport, self._tokens, token, request)
         except Hold as hold:
             return HoldLane(hold.reason, hold.detail), None
         except Transient as fault:
@@ -104,19 +103,19 @@ class Attempt:
             batch, outcome, fresh_token=refused is not None and refused.serial != token.serial
         )
         self._record_outcome(batch, request, outcome, verdict, token)
-        return verdict, token
+        return Moved() if has_moved else verdict, token
 
     async def validate(self, batch: Batch) -> HttpOutcome:
         """Ask the service which rows of a batch it would reject. The call stores nothing."""
         try:
             token = await self._acquire()
-            await self._gate.passed()
             _require_changes(batch)
             encoded = [change.encoded for change in batch.changes.values()]
             request = validation_request(
                 token.base_url, token.value, batch.target, encoded, self._timeout_s
             )
-            outcome = await self._transport.send(request)
+            # If the tenant has moved, the parts of the batch go to the new address.
+            outcome, _ = await send_with(self._transport, self._tokens, token, request)
         except (Hold, Transient) as fault:
             # Isolation goes on without the call: the batch is halved.
             return NoAnswer(Failure.CONNECTION, detail=fault.detail, written=False)
@@ -130,13 +129,21 @@ class Attempt:
         return HoldLane(HoldReason.AUTH, f"401: new tokens are refused; {CHECK_ACCESS}")
 
     async def _acquire(self) -> Token:
-        """Wait for a valid token, then for a slot of the rate limiter.
+        """Wait for a valid token, for proof of ownership, and last for a slot of the rate limiter.
 
-        In this order, because lanes that waited for a token together would otherwise all send at
-        once, long after their slots.
+        A slot is good only at its moment: lanes that waited for something together after their
+        slots would all send at once. A wait for a slot can be long, and the token may have been
+        replaced or the process stopped meanwhile. Then all of it is waited for again.
         """
         token = await self._tokens.current()
-        await self._rate_limiter.acquire()
+        while True:
+            await self._gate.passed()
+            await self._rate_limiter.acquire()
+            newest = await self._tokens.current()
+            # Last of all checks: a process that was stopped may not own these partitions any more.
+            if newest is token and self._gate.is_open():
+                break
+            token = newest
         self._budget.sent(self._clock.now_s())
         return token
 

@@ -25,6 +25,8 @@ CHECK_ACCESS: Final = "check the scopes of the connected app and the permissions
 """What to do about a refused token or missing permission."""
 
 _ACCEPTED: Final = frozenset({b'{"accepted":true}', b'{"accepted": true}', b""})
+"""The usual bodies of an acceptance."""
+
 _ODD: Final = frozenset({200, 201})
 _REDIRECTS: Final = range(300, 400)
 _WRONG_ADDRESS: Final = "this address is not the Ingestion API's; check for a proxy in between"
@@ -70,6 +72,7 @@ def judge(  # noqa: C901, PLR0911, PLR0912 - one screen, one row of the table pe
                 outcome,
                 "expected the service's own acceptance, got another answer; check for a proxy"
                 " in between",
+                wall_ms,
             )
         case status if status in _REDIRECTS:
             return _hold(
@@ -86,15 +89,18 @@ def judge(  # noqa: C901, PLR0911, PLR0912 - one screen, one row of the table pe
             # Tokens expire early and are revoked; only a refused new one is a fault of the set-up.
             if not fresh_token:
                 return RefreshToken()
-            return _hold(HoldReason.AUTH, outcome, f"a new token was refused; {CHECK_ACCESS}")
+            return _hold(
+                HoldReason.AUTH, outcome, f"a new token was refused; {CHECK_ACCESS}", wall_ms
+            )
         case 403:
             return _hold(
                 HoldReason.AUTH,
                 outcome,
                 f"the token is valid but has no access here; {CHECK_ACCESS}",
+                wall_ms,
             )
         case status if (meaning := _SET_UP.get(status)) is not None:
-            return _hold(HoldReason.CONFIG, outcome, meaning)
+            return _hold(HoldReason.CONFIG, outcome, meaning, wall_ms)
         case status if (written := _TRANSIENT.get(status)) is not None:
             return Retry(str(status), pause_s(outcome, wall_ms), maybe_written=written)
         case 409:
@@ -102,7 +108,10 @@ def judge(  # noqa: C901, PLR0911, PLR0912 - one screen, one row of the table pe
             if conflicts < _CONFLICT_RETRIES:
                 return Retry("409", pause_s(outcome, wall_ms))
             return _hold(
-                HoldReason.SINK, outcome, "conflict; a bulk job may be running on this object"
+                HoldReason.SINK,
+                outcome,
+                "conflict; a bulk job may be running on this object",
+                wall_ms,
             )
         case 413:
             if records > 1:
@@ -112,10 +121,15 @@ def judge(  # noqa: C901, PLR0911, PLR0912 - one screen, one row of the table pe
             return Retry("429", pause_s(outcome, wall_ms), throttled=True)
         case 207:
             return _hold(
-                HoldReason.SINK, outcome, "results per record, which the service does not document"
+                HoldReason.SINK,
+                outcome,
+                "results per record, which the service does not document",
+                wall_ms,
             )
         case _:
-            return _hold(HoldReason.SINK, outcome, "a status that the service does not document")
+            return _hold(
+                HoldReason.SINK, outcome, "a status that the service does not document", wall_ms
+            )
 
 
 def detail_of(answer: Answer) -> str:
@@ -128,13 +142,21 @@ def _read_accepted(answer: Answer, wall_ms: int) -> Verdict:
     if answer.body not in _ACCEPTED:
         parsed = _parsed(answer.body)
         if isinstance(parsed, dict) and parsed.get("accepted") in (False, "false"):
-            return _hold(HoldReason.SINK, answer, "the status says accepted, the body says not")
+            return _hold(
+                HoldReason.SINK, answer, "the status says accepted, the body says not", wall_ms
+            )
         if _reports_records(parsed):
             return _hold(
                 HoldReason.SINK,
                 answer,
                 "accepted, but with faults per record, which the service does not document",
+                wall_ms,
             )
+        # Rows of one request are accepted or not; what else this body says is not known.
+        odd = bool(answer.body.strip()) and not (
+            isinstance(parsed, dict) and parsed.get("accepted") is True
+        )
+        return Accepted(odd=odd, not_before_s=pause_s(answer, wall_ms))
     return Accepted(not_before_s=pause_s(answer, wall_ms))
 
 
@@ -168,9 +190,10 @@ def _failed(entry: object) -> bool:
     return isinstance(status, int) and status >= HTTPStatus.BAD_REQUEST
 
 
-def _hold(reason: HoldReason, answer: Answer, meaning: str) -> HoldLane:
-    message = _message(answer.body)
-    return HoldLane(reason, f"{answer.status}: {meaning}; {message}"[:MASKED_CHARS])
+def _hold(reason: HoldReason, answer: Answer, meaning: str, wall_ms: int | None = None) -> HoldLane:
+    """Return a hold; with `wall_ms`, the pause that the answer asks for counts too."""
+    detail = f"{answer.status}: {meaning}; {_message(answer.body)}"[:MASKED_CHARS]
+    return HoldLane(reason, detail, None if wall_ms is None else pause_s(answer, wall_ms))
 
 
 def _message(body: bytes) -> str:

@@ -50,7 +50,8 @@ class Lane:
         After a mass rejection the rejected batches are at the front.
         """
         ready = self.batcher.ready
-        return ready.pop() if self.probes_newest(now_s) else ready.popleft()
+        batch = ready.pop() if self.probes_newest(now_s) else ready.popleft()
+        return self.batcher.fitted(batch)
 
     def hold(self, hold: HoldLane, batch: Batch, now_s: float) -> None:
         """Begin a hold because of this batch, or extend it when the batch was its probe."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from consumer.backoff import full_jitter_s, jittered_pause_s
@@ -18,6 +19,7 @@ from consumer.delivery.verdicts import (
     Accepted,
     HoldLane,
     Isolate,
+    Moved,
     RefreshToken,
     Reject,
     Retry,
@@ -40,6 +42,9 @@ if TYPE_CHECKING:
 
 Spawn: TypeAlias = "Callable[[Coroutine[object, object, None]], asyncio.Task[None]]"
 
+
+MOVED: Final = "moved"
+"""The cause of a retry at the tenant's new address."""
 
 TOKEN_WAIT_S: Final = 0.5
 """The shortest wait for a token; the provider says when it asks the login again."""
@@ -74,6 +79,10 @@ class LanesObserver(AttemptObserver, Protocol):
 
     def bisected(self) -> None:
         """Report a request that was made only to find the rows at fault."""
+        ...
+
+    def body_limit_changed(self, target: Target, limit_bytes: int) -> None:
+        """Report that requests of an object have another limit from now on."""
         ...
 
 
@@ -234,8 +243,13 @@ class Lanes:
                 if hold is not None:
                     verdict = hold
                     break
+            elif isinstance(verdict, Moved):
+                refused = None
+                lane.batcher.body_limit.forget()
+                self._observer.retried(MOVED)
             else:
                 break
+        self._learn_limit(lane, batch, verdict)
         groups = (
             await self._split_groups(lane, batch, verdict) if isinstance(verdict, Isolate) else []
         )
@@ -320,6 +334,11 @@ class Lanes:
         Where it does not help, the batch is halved in order.
         """
         keys = [*batch.changes]
+        if verdict.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            # Not one row is at fault, but their number: no part needs another 413 to be found.
+            limit_bytes = lane.batcher.body_limit.limit_bytes
+            if limit_bytes < batch.body_bytes:
+                return batch.groups_within(limit_bytes)
         if verdict.ask_first and not batch.validated and batch.operation is Operation.UPSERT:
             batch.validated = True
             self._observer.bisected()
@@ -334,6 +353,20 @@ class Lanes:
                     good = [key for key in keys if key not in bad]
                     return [*([good] if good else []), *([key] for key in keys if key in bad)]
         return [keys[part] for part in halves(len(keys))]
+
+    def _learn_limit(self, lane: Lane, batch: Batch, verdict: Verdict) -> None:
+        """Learn how large a request may be, from an acceptance or a 413."""
+        body_limit, now_s = lane.batcher.body_limit, self._clock.now_s()
+        has_changed = False
+        if isinstance(verdict, Accepted):
+            has_changed = body_limit.accepted(batch.body_bytes, now_s)
+        elif (
+            isinstance(verdict, Isolate | Reject)
+            and verdict.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+        ):
+            has_changed = body_limit.refused(batch.body_bytes, len(batch.changes), now_s)
+        if has_changed:
+            self._observer.body_limit_changed(batch.target, body_limit.limit_bytes)
 
     def _hold(self, lane: Lane, batch: Batch, hold: HoldLane) -> None:
         # A probe may run into another hold: the first one is released, so that it does not stay.

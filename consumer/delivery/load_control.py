@@ -10,9 +10,13 @@ _MARGIN: Final = 0.03
 """Part of the share that is not used: requests may arrive closer together than they were sent."""
 
 _BURST: Final = 0.02
-_WINDOW_S: Final = 1.02
-"""A little more than the service's second: a request that starts just outside of it may arrive
-inside."""
+_LEAST_LATE_S: Final = 0.02
+_MOST_LATE_S: Final = 0.2
+"""How much later than another a request may arrive, between the two for the largest and the
+smallest rates: see `late_s`."""
+
+_LATE_REQUESTS: Final = 8
+"""Requests of a second that the margin for late arrivals costs at most."""
 
 _NEWCOMERS: Final = 0.04
 """Part of the tenant's rate that is never shared out: ten requests of 250, for processes without a
@@ -31,12 +35,24 @@ _SAME_CAUSE_S: Final = 1.0
 """Refusals within this time count as one event: the requests were in flight together."""
 
 
+def late_s(requests_per_second: int) -> float:
+    """Return how much later than another a request may arrive without exceeding the rate.
+
+    A busy machine or a new connection may hold a request back for a tenth of a second. At a small
+    rate a few requests that arrive together exceed it, and a margin costs little; at a large one
+    they are few of many.
+    """
+    spare_s = _LATE_REQUESTS / requests_per_second - _MARGIN
+    return max(_LEAST_LATE_S, min(_MOST_LATE_S, spare_s))
+
+
 class RateBucket:
     """This process's share of the tenant's requests per second, kept in any sliding second.
 
     Two rules. Slots are spaced (GCRA), so that the service sees a stream and not bursts. And no
-    window of a second holds more starts than `_most`, whatever delay the scheduler adds after a
-    slot.
+    window of a second and a margin holds more starts than `_most`, whatever delay the scheduler
+    adds after a slot. The margin is for requests that arrive later than others (`late_s`): those
+    that arrive within a second started within such a window.
 
     Why all replicas together stay within the tenant's rate:
 
@@ -53,6 +69,7 @@ class RateBucket:
 
     def __init__(self, requests_per_second: int) -> None:
         self._dealt_per_s = max(1, requests_per_second - ceil(requests_per_second * _NEWCOMERS))
+        self._window_s = 1.0 + late_s(requests_per_second)
         self._share = 0.0
         self._pending_share: tuple[float, float] | None = None  # the larger share to come, and when
         self._factor = 1.0
@@ -81,7 +98,7 @@ class RateBucket:
             self._pending_share = None
             self._apply_share(share)
         elif self._pending_share is None or share < self._pending_share[0]:
-            self._pending_share = (share, now_s + _WINDOW_S)
+            self._pending_share = (share, now_s + self._window_s)
 
     def limit_per_s(self, now_s: float) -> float:
         """Return how many requests per second may start at present."""
@@ -112,11 +129,11 @@ class RateBucket:
             return self.reserve(now_s)
         self._apply_pending_share(now_s)
         started_s = self._started_s
-        while started_s and started_s[0] + _WINDOW_S <= now_s:
+        while started_s and started_s[0] + self._window_s <= now_s:
             started_s.popleft()
         if len(started_s) >= self._most:
             # Several requests missed their slots and came together: the window has the last word.
-            return max(_TICK_S, started_s[-self._most] + _WINDOW_S - now_s)
+            return max(_TICK_S, started_s[-self._most] + self._window_s - now_s)
         started_s.append(now_s)
         return 0.0
 
@@ -153,10 +170,9 @@ class RateBucket:
         if cap >= 1:
             cap = floor(cap)
         self._burst = max(1, floor(cap * _BURST))
-        self._full_per_s = (cap + 1 - self._burst) * (1.0 - _MARGIN)
-        self._most = max(
-            1, min(floor(self._burst + self._full_per_s), round(cap * (1.0 - _MARGIN)))
-        )
+        in_window = (cap + 1 - self._burst) * (1.0 - _MARGIN)
+        self._full_per_s = in_window * (1.0 + _LEAST_LATE_S) / self._window_s
+        self._most = max(1, min(floor(self._burst + in_window), round(cap * (1.0 - _MARGIN))))
 
     def _factor_now(self, now_s: float) -> float:
         return min(1.0, self._factor + max(0.0, now_s - self._factor_at_s) * _CLIMB_PER_S)

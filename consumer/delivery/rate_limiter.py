@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from consumer.backoff import jittered_pause_s
-from consumer.delivery.verdicts import Accepted, Retry
+from consumer.delivery.verdicts import Accepted, HoldLane, Retry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +42,8 @@ class RateLimiter:
             asked_s = verdict.after_s
             if verdict.throttled:
                 self._rate.throttled(self._clock.now_s())
+        elif isinstance(verdict, HoldLane):
+            asked_s = verdict.after_s
         if asked_s is None:
             return None
         pause_s = jittered_pause_s(asked_s, self._rng())

@@ -12,7 +12,7 @@ from consumer.errors import HoldReason
 class Accepted(msgspec.Struct, frozen=True):
     """The service accepted the batch. `not_before_s`: it also asked for a pause of this length.
 
-    `odd` marks an acceptance in an undocumented form (200 or 201), which is counted.
+    `odd` marks an acceptance in an undocumented form (200, 201, or another body), which is counted.
     """
 
     odd: bool = False
@@ -51,6 +51,13 @@ class RefreshToken(msgspec.Struct, frozen=True):
     """
 
 
+class Moved(msgspec.Struct, frozen=True):
+    """The answer came from an address that the tenant has left: send the same bytes to the new one.
+
+    An answer of the old address that leaves it open whether the rows were stored is counted before.
+    """
+
+
 class Reject(msgspec.Struct, frozen=True):
     """The only row of this batch is rejected; its record is dead-lettered.
 
@@ -63,10 +70,14 @@ class Reject(msgspec.Struct, frozen=True):
 
 
 class HoldLane(msgspec.Struct, frozen=True):
-    """A fault of the set-up: the object's lane waits and sends probes."""
+    """A fault of the set-up: the object's lane waits and sends probes.
+
+    `after_s` is a minimum for every lane, if the service asked for one.
+    """
 
     reason: HoldReason
     detail: str
+    after_s: float | None = None
 
 
-Verdict: TypeAlias = Accepted | Retry | Isolate | RefreshToken | Reject | HoldLane
+Verdict: TypeAlias = Accepted | Retry | Isolate | RefreshToken | Moved | Reject | HoldLane

@@ -6,12 +6,13 @@ return at once. The picture is in the package's docstring.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from consumer.dead_letter.envelope import RecordFault
 from consumer.engine.record_dispatch import DispatchObserver
 from consumer.engine.state import EngineState, open_lows
 from consumer.errors import Hold, HoldReason, Reason
+from consumer.holds import RATE_HOLD_S
 from consumer.model import Operation, RecordCount, RecordOutcome, Target
 from consumer.offsets.committing import Committing
 from consumer.source.port import Chunk, Position
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
     from consumer.model import Assignment, Change, PartialRecord, Record
     from consumer.source.intake import Intake
     from consumer.source.port import Source
-
-RATE_HOLD_S: Final = 3.0
-"""A pause that the service asked for is reported as a RATE hold when it is longer than this."""
 
 
 class PipelineObserver(DispatchObserver, Protocol):
@@ -285,11 +283,11 @@ class Pipeline:
 
     def commit(self) -> None:
         """Commit every position that moved, one commit at a time; called once per interval."""
-        self._progress.advance(open_lows(self._state, self._outbox), self._clock.now_s())
-        positions = [
-            Position(assignment, offset) for assignment, offset in self._progress.to_commit()
-        ]
         now_s = self._clock.now_s()
+        self._progress.advance(open_lows(self._state, self._outbox), now_s)
+        positions = [
+            Position(assignment, offset) for assignment, offset in self._progress.to_commit(now_s)
+        ]
         if not positions:
             self._committing.nothing_due()
         else:

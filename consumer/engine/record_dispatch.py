@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from consumer.backoff import probe_interval_s
 from consumer.dead_letter.envelope import RecordFault
 from consumer.errors import HoldReason, Reason, RecordError
+from consumer.http.clock_offset import ALLOWED_MS
 from consumer.model import (
     Delete,
     Filtered,
@@ -58,6 +59,7 @@ class RecordDispatcher:
         *,
         stop_on_fault: bool,
         clock: Clock,
+        latest_ms: Callable[[int], int],
         failed: Callable[[str], None],
         pump: Callable[[], None],
         observer: DispatchObserver,
@@ -76,6 +78,7 @@ class RecordDispatcher:
         self._schemas = schemas
         self._stop_on_fault = stop_on_fault
         self._clock = clock
+        self._latest_ms = latest_ms
         self._failed = failed
         self._pump = pump
         self._observer = observer
@@ -144,6 +147,10 @@ class RecordDispatcher:
             try:
                 mapped = mapper.map(record, wall_ms)
             except RecordError as error:
+                later_ms = self._later_ms(error, record, wall_ms)
+                if later_ms is not None:
+                    wall_ms, at = later_ms, reached
+                    continue
                 # The fuse counts runs, so it must see the good records before this fault first.
                 self._count_passed(assignment, good_count)
                 good_count = 0
@@ -186,7 +193,7 @@ class RecordDispatcher:
                 faults.append((None, RecordError(Reason.ROUTE_NONE, "no route matches this topic")))
             for mapper in mappers:
                 try:
-                    mapped = mapper.map(record, wall_ms)
+                    mapped = self._mapped(mapper, record, wall_ms)
                 except RecordError as error:
                     faults.append((mapper.target, error))
                 else:
@@ -204,6 +211,26 @@ class RecordDispatcher:
             for target, fault in faults:
                 self._dead_letter(assignment, record, fault, target, partial_record)
             self._dispatch_parts(assignment, record, parts, partial_record)
+
+    def _mapped(
+        self, mapper: RouteMapper, record: Record, wall_ms: int
+    ) -> Mapped | tuple[Mapped, ...]:
+        """Map one record, once more where the machine's clock may be to blame for a fault."""
+        try:
+            return mapper.map(record, wall_ms)
+        except RecordError as error:
+            later_ms = self._later_ms(error, record, wall_ms)
+            if later_ms is None:
+                raise
+            return mapper.map(record, later_ms)
+
+    def _later_ms(self, error: RecordError, record: Record, wall_ms: int) -> int | None:
+        """Return a later time to map a record at; `None` if it is at fault at any time."""
+        if error.reason is not Reason.TIME_RANGE:
+            return None
+        latest_ms = self._latest_ms(record.timestamp()[1])
+        # Not for the time that mapping takes: a record would be tried again and again.
+        return latest_ms if latest_ms > wall_ms + ALLOWED_MS else None
 
     def _dispatch_parts(
         self,

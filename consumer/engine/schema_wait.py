@@ -10,16 +10,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from consumer.backoff import probe_interval_s
-from consumer.decoding.wire_form import KEY_HEADER, VALUE_HEADER, schema_of, shown
+from consumer.decoding.schema_ids import KEY_HEADER, VALUE_HEADER, shown
 from consumer.errors import Hold, HoldReason, Transient
 from consumer.headers import headers_of
+from consumer.holds import RATE_HOLD_S
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Coroutine, Iterator, Sequence
 
     from consumer.clock import Clock
-    from consumer.decoding.wire_form import SchemaRef
+    from consumer.decoding.schema_ids import SchemaRef
+    from consumer.decoding.wire_formats import WireFormat
     from consumer.engine.state import EngineState
     from consumer.model import Assignment, Record
     from consumer.registry.port import SchemaRegistry
@@ -72,7 +74,7 @@ class SchemaWait:
         now_s = self._clock.now_s()
         lacks, known = self._cache.lacks, set[object]()
         for at, record in enumerate(records):
-            for schema in schemas_of(record):
+            for schema in schemas_of(record, self._cache.wire):
                 if schema not in known:
                     if lacks(schema, now_s):
                         return at
@@ -91,7 +93,7 @@ class SchemaWait:
         needed: dict[SchemaRef, None] = {}
         for record in records:
             needed |= dict.fromkeys(
-                one for one in schemas_of(record) if self._cache.lacks(one, now_s)
+                one for one in schemas_of(record, self._cache.wire) if self._cache.lacks(one, now_s)
             )
             # Records further on wait anyway; a chunk of bad ids must not flood the registry.
             if len(needed) >= SCHEMAS_AT_ONCE:
@@ -119,7 +121,9 @@ class SchemaWait:
             except Hold as hold:
                 self._hold_waiters(schema, hold)
             except Transient as fault:
-                self._hold_waiters(schema, Hold(HoldReason.BROKER, fault.detail))
+                is_pause = (fault.after_s or 0.0) > RATE_HOLD_S
+                reason = HoldReason.RATE if is_pause else HoldReason.BROKER
+                self._hold_waiters(schema, Hold(reason, fault.detail))
             else:
                 self._cache.put(schema, written, self._clock.now_s())
                 break
@@ -176,11 +180,11 @@ class SchemaWait:
             self._holds.release(reason, waiter, CAUSE)
 
 
-def schemas_of(record: Record) -> Iterator[SchemaRef]:
+def schemas_of(record: Record, wire: WireFormat) -> Iterator[SchemaRef]:
     """Yield the schema ids in a record's value and key."""
     headers = headers_of(record)
     value, key = record.value(), record.key()
-    if value and (schema := schema_of(value, headers, VALUE_HEADER)) is not None:
+    if value and (schema := wire.schema_of(value, headers, VALUE_HEADER)) is not None:
         yield schema
-    if key and (schema := schema_of(key, headers, KEY_HEADER)) is not None:
+    if key and (schema := wire.schema_of(key, headers, KEY_HEADER)) is not None:
         yield schema

@@ -16,6 +16,7 @@ How this works. Auth, delivery, bulk and registry build `Request` values and sen
 
 An outcome is a value. `TABLE` in `client.py` translates each exception of the library into a
 `NoAnswer`, and a test proves it complete. `retry_after.py` reads how long the service asks to wait.
+`clock_offset.py` learns the service's time from the dates of answers.
 Retries are not made here: the caller decides, counts and paces them.
 
 What must never happen:

@@ -18,7 +18,7 @@ from yarl import URL
 
 from consumer import __version__
 from consumer.errors import Fatal, Hold, HoldReason
-from consumer.http.messages import Answer, Failure, NoAnswer
+from consumer.http.messages import Answer, Failure, NoAnswer, encoding_fault
 
 if TYPE_CHECKING:
     from socket import AddressFamily
@@ -53,6 +53,10 @@ class Transport(Protocol):
         """
         ...
 
+    def leave(self, origin: str) -> None:
+        """Close the connections to this origin that no request uses."""
+        ...
+
     async def close(self) -> None:
         """Close every connection."""
         ...
@@ -79,13 +83,14 @@ class HttpTransport:
         self._hosts = hosts
         self._clock = clock
         self._answer_bytes = answer_bytes
+        self._connector = _CleanConnector(
+            limit=connections,
+            resolver=_GuardedResolver(hosts, resolver or ThreadedResolver()),
+            ttl_dns_cache=_DNS_CACHE_S,
+            ssl=tls or True,
+        )
         self._session = aiohttp.ClientSession(
-            connector=_CleanConnector(
-                limit=connections,
-                resolver=_GuardedResolver(hosts, resolver or ThreadedResolver()),
-                ttl_dns_cache=_DNS_CACHE_S,
-                ssl=tls or True,
-            ),
+            connector=self._connector,
             headers={
                 "User-Agent": f"datacloud-consumer/{__version__}",
                 "Accept-Encoding": "identity",
@@ -121,7 +126,12 @@ class HttpTransport:
                 # Without this the library rounds longer deadlines up to a whole second.
                 timeout=aiohttp.ClientTimeout(total=request.timeout_s, ceil_threshold=math.inf),
             )
+            headers = tuple([(name.lower(), value) for name, value in response.headers.items()])
             try:
+                elapsed_s = self._clock.now_s() - started_s
+                unread = encoding_fault(Answer(response.status, headers, elapsed_s=elapsed_s))
+                if unread is not None:
+                    return unread
                 if request.answer_path is not None and response.status == HTTPStatus.OK:
                     content = await _save(response.content, Path(request.answer_path))
                 else:
@@ -132,7 +142,12 @@ class HttpTransport:
                 # Closes the connection, unless the answer was read to its end: then it is back in
                 # the pool already.
                 response.close()
-        except (aiohttp.ClientError, http_exceptions.HttpProcessingError, OSError) as error:
+        except (
+            aiohttp.ClientError,
+            http_exceptions.HttpProcessingError,
+            OSError,
+            UnicodeError,
+        ) as error:
             return translate(
                 error,
                 written=body is None or body.consumed,
@@ -140,11 +155,15 @@ class HttpTransport:
             )
         return Answer(
             response.status,
-            tuple([(name.lower(), value) for name, value in response.headers.items()]),
+            headers,
             content[: self._answer_bytes],
             self._clock.now_s() - started_s,
             truncated=not response.content.at_eof() or len(content) > self._answer_bytes,
         )
+
+    def leave(self, origin: str) -> None:
+        """Close the idle connections to an origin: see `Transport.leave`."""
+        self._connector.close_idle(URL(origin))
 
     async def close(self) -> None:
         """Close every connection; a request in flight ends as a connection fault."""
@@ -182,6 +201,7 @@ TABLE: Final[dict[type[BaseException], tuple[Failure, str, bool]]] = {
         True,
     ),
     http_exceptions.HttpProcessingError: (Failure.MALFORMED, "answer is not HTTP", True),
+    UnicodeError: (Failure.CONNECTION, "host name not encodable", False),
     aiohttp.InvalidURL: (Failure.CONNECTION, "invalid URL", False),
     aiohttp.NonHttpUrlClientError: (Failure.CONNECTION, "expected an http(s) URL", False),
     aiohttp.RedirectClientError: (Failure.MALFORMED, "invalid redirect", True),
@@ -223,7 +243,7 @@ def _body(request: Request) -> _Body | None:
 async def _save(content: aiohttp.StreamReader, path: Path) -> bytes:
     """Write an answer's body to a file, piece by piece; the answer itself gets an empty body.
 
-    Raises: `Fatal` when the file cannot be written.
+    Raises: `Hold(SPOOL)` when the file cannot be written: the request is repeated.
     """
     with _open_to_write(path) as file:
         while not content.at_eof():
@@ -231,7 +251,7 @@ async def _save(content: aiohttp.StreamReader, path: Path) -> bytes:
             try:
                 file.write(piece)
             except OSError as error:
-                raise Fatal(_cannot_write(path, error)) from error
+                raise _cannot_write(path, error) from error
     return b""
 
 
@@ -239,11 +259,15 @@ def _open_to_write(path: Path) -> BinaryIO:
     try:
         return path.open("wb", buffering=0)
     except OSError as error:
-        raise Fatal(_cannot_write(path, error)) from error
+        raise _cannot_write(path, error) from error
 
 
-def _cannot_write(path: Path, error: OSError) -> str:
-    return f"cannot write the spooled file {path}: {error.strerror}"
+def _cannot_write(path: Path, error: OSError) -> Hold:
+    detail = (
+        f"cannot write the answer of the service to {path}: {error.strerror}; free space on its"
+        " disk, or set delivery.spool_dir to another volume"
+    )
+    return Hold(HoldReason.SPOOL, detail)
 
 
 class _Body(Payload):
@@ -313,6 +337,13 @@ class _CleanConnector(aiohttp.TCPConnector):
                 return kept
             kept.close()
         return None
+
+    def close_idle(self, origin: URL) -> None:
+        """Close the kept connections to one origin."""
+        place = origin.host, origin.port
+        for key in [key for key in self._conns if (key.host, key.port) == place]:
+            for protocol, _ in self._conns.pop(key):
+                protocol.close()
 
 
 class _GuardedResolver(aiohttp.abc.AbstractResolver):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 
@@ -62,3 +62,23 @@ class NoAnswer(msgspec.Struct, frozen=True):
 
 
 HttpOutcome: TypeAlias = Answer | NoAnswer
+
+_PLAIN: Final = frozenset({"", "identity"})
+
+
+def encoding_fault(answer: Answer) -> NoAnswer | None:
+    """Return the outcome for an answer whose body is compressed, `None` for a plain one.
+
+    Every request says `Accept-Encoding: identity`, and no body is decompressed: what such an answer
+    says is not known.
+    """
+    codings = [value for name, value in answer.headers if name == "content-encoding"]
+    if all(one.strip().lower() in _PLAIN for value in codings for one in value.split(",")):
+        return None
+    return NoAnswer(
+        Failure.MALFORMED,
+        "expected an answer without Content-Encoding, got a compressed one; check for a proxy in"
+        " between",
+        written=True,
+        elapsed_s=answer.elapsed_s,
+    )

@@ -18,6 +18,9 @@ One field: source (`sources.py`) ─► trim, lower ─► reading (`readings.py
 - `RouteTable` compiles each route once per topic. `RowPlan` is a route's field rules compiled for
   one source schema; both paths are made from it.
 - A source path has one grammar (`paths.py`): names, names in quotes, positions in arrays.
+- `where` has conditions on the record, which select the records of the route, and conditions on the
+  row: a row that does not meet them is filtered, or deleted by its key (`where_not_met`). A delete
+  is judged by its old row, as far as that row is known.
 - A route may describe its envelope (`operation`, `row`, `before`, `time`): then
   `configured_decoder.py` reads it, always on the slow path.
 - An opened value is one of a few kinds (text, digits, boolean, date, time, nested JSON). Numbers

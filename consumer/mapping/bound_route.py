@@ -8,15 +8,9 @@ import msgspec
 
 from consumer.decoding.formats import FormatSettings
 from consumer.decoding.placeholders import DEFAULT_PLACEHOLDERS, Placeholders
+from consumer.mapping.read_sources import sources_read
 from consumer.mapping.settings import ObjectSettings, RouteSettings
-from consumer.mapping.sources import (
-    EnvelopePath,
-    RowPath,
-    TemplatePart,
-    ValueSource,
-    source_of,
-    template_of,
-)
+from consumer.mapping.sources import EnvelopePath, RowPath
 from consumer.mapping.version import VersionMemory
 
 
@@ -56,16 +50,6 @@ class BoundRoute(msgspec.Struct, frozen=True):
 
     def _columns(self) -> frozenset[str]:
         """Return the columns that the route reads, `payload` if a custom function may read it."""
-        rules = self.route.fields
-        sources: list[ValueSource] = [source_of(path) for path in self.route.where]
-        for name in self.object.fields:
-            rule = rules.get(name)
-            if rule is not None and isinstance(rule.template, str):
-                parts = template_of(rule.template, lambda _: str).parts
-                sources += [part.source for part in parts if isinstance(part, TemplatePart)]
-            elif rule is not None and isinstance(rule.source, str):
-                sources.append(source_of(rule.source))
-            elif rule is None or rule.const is msgspec.UNSET:
-                sources.append(RowPath((name,)))
+        sources = (source for _, source in sources_read(self.route, self.object.fields))
         columns = {one.column for one in sources if isinstance(one, RowPath | EnvelopePath)}
         return frozenset(columns | ({"payload"} if self.route.custom is not None else set()))

@@ -27,7 +27,9 @@ def envelope_change_ms(event: Any, record: Record) -> int | None:  # noqa: ANN40
         ticks = getattr(source, name)
         if ticks is None or ticks is msgspec.UNSET:
             continue
-        if abs(ticks) >= _LARGEST_TICKS:
+        if ticks <= 0:
+            continue  # the source does not know the time: the next clock may
+        if ticks >= _LARGEST_TICKS:
             raise TakeSlowPath
         return ticks // per_ms  # type: ignore[no-any-return]  # an integer, by the leaf's shape
     raise TakeSlowPath

@@ -16,6 +16,7 @@ import msgspec
 from consumer.decoding.change_event import BareOrWrapped, ChangeEvent, Envelope
 from consumer.decoding.columns import NO_COLUMNS, column_at
 from consumer.decoding.connect_schema import columns_of_row
+from consumer.decoding.debezium_topics import is_simple_watermark
 from consumer.decoding.document import JsonObject, json_in_text, open_member, open_object
 from consumer.decoding.filtered import FILTERED
 from consumer.decoding.formats import DECODERS
@@ -90,7 +91,7 @@ class ConfiguredDecoder(BareOrWrapped):
     def events(self, envelope: Envelope, record: Record) -> Sequence[ChangeEvent] | Filtered:
         """Read the one row. Raises: ENVELOPE."""
         members = envelope.members
-        if members.keys() == _RESOLVED:
+        if members.keys() == _RESOLVED or is_simple_watermark(members):
             return FILTERED[FilterRule.WATERMARK]
         origin = Origin(record, members).at(members)
         operation = Operation.UPSERT if self._operation is None else self._operation.read(origin)
@@ -261,9 +262,11 @@ def _time_source(route: RouteSettings, bound: BoundRoute) -> VersionField | None
 def _time_ms(time: VersionField, origin: Origin) -> int | None:
     """Return the time of a change; `None` if the record has none there."""
     try:
-        return time.of(time.source.fetch(origin))
+        found_ms = time.of(time.source.fetch(origin))
     except RecordError as error:
         raise RecordError(error.reason, error.detail, field=time.name) from None
+    # 0 and -1 are how sources write a time that they do not know.
+    return found_ms if found_ms is not None and found_ms > 0 else None
 
 
 def _columns_at(row: _RowSource) -> Callable[[ConnectField | None], Columns]:

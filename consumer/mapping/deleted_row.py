@@ -8,7 +8,6 @@ from consumer.decoding.kafka_key import JAVA_TEXT
 from consumer.decoding.kafka_key import NAME as KAFKA_KEY
 from consumer.decoding.opened import Absent, Opened, Row, open_value
 from consumer.errors import Reason, RecordError
-from consumer.mapping.sources import RowPath, Template, ValueSource
 
 if TYPE_CHECKING:
     from consumer.decoding.change_event import ChangeEvent
@@ -35,16 +34,6 @@ TYPE_DEFAULTS: frozenset[object] = frozenset(
 
 Source: measured with Debezium under PostgreSQL's default replica identity.
 """
-
-
-def key_columns(source: ValueSource) -> tuple[str, ...]:
-    """Return the columns of the row that the key reads."""
-    if isinstance(source, RowPath):
-        return (source.column,)
-    if isinstance(source, Template):
-        parts = (part.source for part in source.parts if not isinstance(part, str))
-        return tuple(part.column for part in parts if isinstance(part, RowPath))
-    return ()
 
 
 def deleted_row(event: ChangeEvent, origin: Origin, columns: tuple[str, ...]) -> Row:

@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 
+from consumer.decoding.document import check_size
 from consumer.decoding.encodings import compiled
+from consumer.decoding.filtered import FILTERED
 from consumer.decoding.kafka_key import NAME as KEY
-from consumer.decoding.wire_form import KEY_HEADER, VALUE_HEADER, frame_of, schema_of, shown
+from consumer.decoding.schema_ids import KEY_HEADER, VALUE_HEADER, shown
+from consumer.decoding.ticdc_frames import control_rule
 from consumer.errors import RecordError
 from consumer.headers import headers_of
 from consumer.model import Filtered
@@ -22,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from consumer.decoding.schema_cache import SchemaCache
-    from consumer.decoding.wire_form import Frame, SchemaRef
+    from consumer.decoding.schema_ids import SchemaRef
+    from consumer.decoding.wire_form import Frame
     from consumer.decoding.written_schema import Transcode
     from consumer.mapping.port import Mapped, RouteMapper
     from consumer.model import Change, Headers, Record
@@ -40,6 +44,7 @@ class Transcoders:
 
     def __init__(self, schemas: SchemaCache, encoding: str | None) -> None:
         self._schemas = schemas
+        self.wire = schemas.wire
         self._encoding = encoding
         self._cache: dict[SchemaRef, Transcode | RecordError] = {}
 
@@ -83,8 +88,9 @@ class OpenedRecord:
             content = self.original.value()
             if content is None:
                 return None
+            check_size(content)
             self._document = self._values.document(
-                frame_of(content, headers_of(self.original), VALUE_HEADER)
+                self._values.wire.frame_of(content, headers_of(self.original), VALUE_HEADER)
             )
         return self._document
 
@@ -97,10 +103,11 @@ class OpenedRecord:
         content = self.original.key()
         headers = headers_of(self.original)
         # Keys are often plain strings while values are framed.
-        if schema_of(content, headers, KEY_HEADER) is None:
+        wire = self._keys.wire
+        if wire.schema_of(content, headers, KEY_HEADER) is None:
             return content
         try:
-            document = self._keys.document(frame_of(content or b"", headers, KEY_HEADER))
+            document = self._keys.document(wire.frame_of(content or b"", headers, KEY_HEADER))
         except RecordError as error:
             raise RecordError(error.reason, error.detail, field=KEY) from None
         return _TEXT.decode(document).encode() if document.startswith(_QUOTE) else document
@@ -118,8 +125,10 @@ class OpenedRecord:
         return self.original.offset()
 
     def headers(self) -> Headers | None:
-        """Return the headers in order."""
-        return headers_of(self.original)
+        """Return the headers in order, without those that name the schemas of key and value."""
+        return [
+            one for one in headers_of(self.original) if one[0] not in {KEY_HEADER, VALUE_HEADER}
+        ]
 
     def timestamp(self) -> tuple[int, int]:
         """Return the timestamp type and milliseconds."""
@@ -157,8 +166,17 @@ class EncodedRoute:
         return start + reached
 
     def map(self, record: Record, wall_ms: int) -> Mapped | tuple[Mapped, ...]:
-        """Map one record to its change, or to several changes in order."""
-        mapped = self._mapper.map(self._opened(record), wall_ms)
+        """Map one record to its change, or to several changes in order.
+
+        Raises: `RecordError`, but not for TiCDC's control records, which are filtered.
+        """
+        try:
+            mapped = self._mapper.map(self._opened(record), wall_ms)
+        except RecordError:
+            rule = control_rule(record)
+            if rule is None:
+                raise
+            return FILTERED[rule]
         if isinstance(mapped, Filtered):
             return mapped
         for part in mapped if isinstance(mapped, tuple) else (mapped,):

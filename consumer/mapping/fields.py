@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 
 from consumer.decoding.columns import Column, Columns, column_at
 from consumer.decoding.opened import Absent, Opened
 from consumer.errors import Reason, RecordError
-from consumer.mapping.conversion import Conversion, constant, scalar_text
+from consumer.mapping.composed_sources import AlternativeSource, FirstOf, template_of
+from consumer.mapping.conditions import Where
+from consumer.mapping.conversion import Conversion, after_interpreting, constant, scalar_text
 from consumer.mapping.keys import KeyField
-from consumer.mapping.settings import FieldRule, FieldType
-from consumer.mapping.sources import RowPath, ValueSource, source_of, template_of
+from consumer.mapping.settings import FieldType
+from consumer.mapping.sources import RowPath, ValueSource, source_of
 from consumer.mapping.version_field import VersionField
 from consumer.mapping.writings import Out
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from consumer.mapping.bound_route import BoundRoute
+    from consumer.mapping.settings import Alternative, FieldRule
     from consumer.mapping.sources import Origin
 
 Filled: TypeAlias = Out | msgspec.UnsetType
@@ -111,12 +114,14 @@ class RowPlan(msgspec.Struct, frozen=True):
     """All fields of an object, compiled for one source schema: the input of both paths.
 
     `order` is the schema's order of fields. `others` are all fields but the key and the version.
+    `where` are the conditions of the route.
     """
 
     key: KeyField
     version: VersionField | None
     others: tuple[Field, ...]
     order: tuple[str, ...]
+    where: Where
 
 
 def compile_row(bound: BoundRoute, columns: Columns) -> RowPlan:
@@ -129,9 +134,16 @@ def compile_row(bound: BoundRoute, columns: Columns) -> RowPlan:
         return lambda opened: scalar_text(conversion.interpret(opened))
 
     def compiled(name: str) -> tuple[ValueSource, Conversion]:
-        rule = route.fields.get(name)
-        source = _source(name, rule, written)
-        return source, Conversion(target.fields[name], rule, _column(source, columns), zone)
+        rule, kind = route.fields.get(name), target.fields[name]
+        if rule is None or not rule.first_of:
+            source = _source(name, rule, written)
+            return source, Conversion(kind, rule, _column(source, columns), zone)
+        alternatives = []
+        for alternative in rule.first_of:
+            source = _named(alternative, rule.parse, written) or RowPath((name,))
+            conversion = Conversion(kind, rule, _column(source, columns), zone)
+            alternatives.append(AlternativeSource(source, conversion))
+        return FirstOf(tuple(alternatives)), Conversion(kind, after_interpreting(rule), None, zone)
 
     others: list[Field] = []
     for name in target.fields:
@@ -156,7 +168,8 @@ def compile_row(bound: BoundRoute, columns: Columns) -> RowPlan:
             target.record_modified, source, conversion, zone, ruled=rule is not None
         )
     key = KeyField(target.primary_key, *compiled(target.primary_key))
-    return RowPlan(key, version, tuple(others), tuple(target.fields))
+    where = Where(bound, columns)
+    return RowPlan(key, version, tuple(others), tuple(target.fields), where)
 
 
 def _source(
@@ -166,13 +179,19 @@ def _source(
 
     A field without a rule reads the column of the same name; a dot in the name is not a path.
     """
-    if rule is None:
-        return RowPath((name,))
+    named = None if rule is None else _named(rule, rule.parse, written)
+    return RowPath((name,)) if named is None else named
+
+
+def _named(
+    rule: FieldRule | Alternative,
+    parse: Literal["json"] | None,
+    written: Callable[[str], Callable[[Opened], str]],
+) -> ValueSource | None:
+    """Compile the path or the template of a rule or an alternative; `None` if it has neither."""
     if isinstance(rule.template, str):
         return template_of(rule.template, written)
-    if not isinstance(rule.source, str):
-        return RowPath((name,))
-    return source_of(rule.source, in_text=rule.parse == "json")
+    return source_of(rule.source, in_text=parse == "json") if isinstance(rule.source, str) else None
 
 
 def _column(source: ValueSource, columns: Columns) -> Column | None:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from consumer.mapping.settings import ObjectSettings
+    from consumer.mapping.version import VersionMemory
     from consumer.model import Change, Record, Target
 
 Mapped: TypeAlias = Upsert | Delete | Filtered
@@ -45,3 +46,7 @@ class RouteMapper(Protocol):
         Raises: `RecordError`; the whole record goes to the dead-letter topic.
         """
         ...
+
+
+RouteFilter: TypeAlias = "Callable[[RouteMapper, VersionMemory], RouteMapper]"
+"""Wraps the mapper of a route; it also gets the version memory of the route's object."""

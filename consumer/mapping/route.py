@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from consumer.decoding.columns import NO_COLUMNS
+from consumer.decoding.document import LARGEST_VALUE
 from consumer.mapping.fast_path.fast_path import FastPath
 from consumer.mapping.fast_path.generated_code import UNFIT
 from consumer.mapping.fast_path.shapes import Widen
@@ -86,8 +87,12 @@ class CompiledRoute:
                     break
         fast_map = fast_path.map
         is_misfit = False
-        if fast_map is not None and (
-            fast_path is not self._bare or not self._is_plain_json or not _may_be_wrapped(value)
+        if (
+            fast_map is not None
+            and len(value) <= LARGEST_VALUE
+            and (
+                fast_path is not self._bare or not self._is_plain_json or not _may_be_wrapped(value)
+            )
         ):
             try:
                 # msgspec does not check the UTF-8 of members that it skips.

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from consumer.decoding.debezium_topics import HEARTBEAT_PREFIX, TRANSACTION_SUFFIX
 from consumer.decoding.schema_cache import SchemaCache
+from consumer.errors import RecordError
 from consumer.mapping.bound_route import BoundRoute
 from consumer.mapping.configured_decoder import decoder_of
 from consumer.mapping.encoded import EncodedRoute, Transcoders
@@ -16,13 +17,14 @@ from consumer.mapping.route import CompiledRoute
 from consumer.mapping.settings import CRM_CONNECTOR
 from consumer.mapping.slow_path import SlowPath
 from consumer.mapping.version import VersionMemory
-from consumer.model import Target
+from consumer.model import Filtered, Target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from consumer.mapping.port import RouteMapper
+    from consumer.mapping.port import RouteFilter, RouteMapper
     from consumer.mapping.settings import ObjectSettings, RouteSettings
+    from consumer.model import Record
 
 
 class RouteTable:
@@ -37,7 +39,7 @@ class RouteTable:
         connector: str,
         objects: Mapping[str, ObjectSettings],
         schemas: SchemaCache | None = None,
-        route_filter: Callable[[RouteMapper], RouteMapper] | None = None,
+        route_filter: RouteFilter | None = None,
     ) -> None:
         """`route_filter` wraps every mapper; replay uses it to let only selected changes pass."""
         self._routes = tuple(routes)
@@ -58,7 +60,9 @@ class RouteTable:
                 self._mapper(route, topic) for route in self._routes if takes(route, topic)
             )
             if self._route_filter is not None:
-                found = tuple(map(self._route_filter, found))
+                found = tuple(
+                    self._route_filter(one, self._versions[one.target.object]) for one in found
+                )
             self._by_topic[topic] = found
         return found
 
@@ -75,6 +79,26 @@ class RouteTable:
         for route in self._routes:
             if takes(route, topic):
                 self._versions[route.object].forget()
+
+    def own_versions(
+        self, record: Record, wall_ms: int
+    ) -> Iterator[tuple[ObjectSettings, str, int]]:
+        """Map one record as if it were the first, and yield object, key and version per change.
+
+        Forgets all versions of the objects. A change without a version, and a record at fault,
+        yield nothing.
+        """
+        for mapper in self.mappers(record.topic()):
+            versions = self._versions[mapper.target.object]
+            versions.forget()
+            try:
+                mapped = mapper.map(record, wall_ms)
+            except RecordError:
+                continue
+            for change in mapped if isinstance(mapped, tuple) else (mapped,):
+                own_ms = None if isinstance(change, Filtered) else versions.last(change.key)
+                if own_ms is not None and not isinstance(change, Filtered):
+                    yield mapper.object, change.key, own_ms
 
     def _mapper(self, route: RouteSettings, topic: str) -> RouteMapper:
         """Compile a route for one topic: its cached plans fit the records of that topic."""

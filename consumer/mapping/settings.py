@@ -8,6 +8,8 @@ from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
+from consumer.auth.settings import Secret
+
 FormatName: TypeAlias = Literal[
     "json",
     "debezium",
@@ -23,6 +25,7 @@ FormatName: TypeAlias = Literal[
 EncodingName: TypeAlias = Literal["json", "avro", "protobuf", "json_schema"]
 CrmOperation: TypeAlias = Literal["insert", "update", "upsert", "delete", "hardDelete"]
 TimeUnit: TypeAlias = Literal["s", "ms", "us", "ns", "days"]
+NormalForm: TypeAlias = Literal["email", "phone", "name"]
 
 
 PLACE_KEY: Final = "$place"
@@ -62,33 +65,91 @@ class ObjectSettings(msgspec.Struct, frozen=True, kw_only=True):
     refresh_mode: Literal["upsert", "partial"] = "upsert"
 
 
+class Alternative(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of `first_of`: a path or a template; the other is UNSET."""
+
+    source: str | msgspec.UnsetType = msgspec.UNSET
+    template: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class RegexSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The `regex` of a rule: a pattern in RE2's syntax, and what replaces each match."""
+
+    pattern: str
+    replacement: str
+
+
+class TimeFormatSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The `format` of a rule: pattern symbols, and the time zone of the text, else UTC."""
+
+    pattern: str
+    zone: str | None = None
+
+
+class MaskSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The `mask` of a rule: how many characters stay at both ends, and what replaces the others."""
+
+    keep_first: int = 0
+    keep_last: int = 0
+    character: str = "*"
+
+
 class FieldRule(msgspec.Struct, frozen=True, kw_only=True):
     """The rule that fills one target field.
 
-    Exactly one of `source`, `const` and `template` is given; the others are UNSET.
+    Exactly one of `source`, `first_of`, `const` and `template` is given; the others are UNSET or
+    empty.
 
     `source` is a dotted path in the row, or a `$` reference (`$kafka.offset`, `$key.x`,
     `$header.NAME`, `$envelope.x`). `default` applies when the source is missing, null, or not in
-    `values`. With `parse`, text on the way to the value holds JSON.
+    `values`. With `parse`, text on the way to the value holds JSON. `salt` has its value, unless
+    its file did not exist when the configuration was read.
     """
 
     source: str | msgspec.UnsetType = msgspec.UNSET
+    first_of: tuple[Alternative, ...] = ()
     const: str | int | float | bool | msgspec.UnsetType | None = msgspec.UNSET
     template: str | msgspec.UnsetType = msgspec.UNSET
     default: str | int | float | bool | msgspec.UnsetType | None = msgspec.UNSET
     values: dict[str, str | int | float | bool | None] | None = None
     lower: bool = False
+    upper: bool = False
     trim: bool = False
+    replace: dict[str, str] | None = None
+    regex: RegexSettings | None = None
     number: bool = False
     json: bool = False
     parse: Literal["json"] | None = None
     required: bool = False
     unit: TimeUnit | None = None
     scale: int | None = None
+    format: TimeFormatSettings | None = None
+    normalise: NormalForm | None = None
+    hash: Literal["sha256"] | None = None
+    salt: Secret | None = None
+    mask: MaskSettings | None = None
 
 
 Listed: TypeAlias = str | int | float | bool | None
 """A value that a configuration lists: of a condition, or of an operation."""
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """The tests of one path in `where` that is written as a mapping: all of them must hold.
+
+    `excluded` is its `not`. `above` and `below` exclude the bound itself; both are numbers, or both
+    are dates or times. `unit` and `scale` are those of a field rule.
+    """
+
+    excluded: tuple[Listed, ...] = ()
+    above: str | int | float | None = None
+    below: str | int | float | None = None
+    unit: TimeUnit | None = None
+    scale: int | None = None
+
+
+WhereEntry: TypeAlias = tuple[Listed, ...] | Comparison
+"""What `where` says about one path: the values that it accepts, or the tests that must hold."""
 
 
 class OperationSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -173,7 +234,8 @@ class RouteSettings(msgspec.Struct, frozen=True, kw_only=True):
     zone: str | None = None
     flat_prefix: str = "__"
     unavailable_value: str | None = None
-    where: dict[str, tuple[Listed, ...]] = {}
+    where: dict[str, WhereEntry] = {}
+    where_not_met: Literal["filter", "delete"] = "filter"
     operation: OperationSettings | None = None
     row: RowSettings | None = None
     before: BeforeSettings | None = None
@@ -187,3 +249,8 @@ class RouteSettings(msgspec.Struct, frozen=True, kw_only=True):
         """Whether the route describes the envelope around its rows, which format json has not."""
         described = (self.operation, self.row, self.before, self.time)
         return self.format == "json" and any(one is not None for one in described)
+
+    def is_mark(self, column: str) -> bool:
+        """Whether a column is metadata that Debezium's transformation adds to a flat row."""
+        prefix = self.flat_prefix
+        return self.format == "debezium_flat" and prefix != "" and column.startswith(prefix)

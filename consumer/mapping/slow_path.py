@@ -11,12 +11,17 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from consumer.decoding.change_event import ChangeEvent
+from consumer.decoding.columns import NO_COLUMNS
 from consumer.decoding.filtered import FILTERED
+from consumer.decoding.framings import named_by_header
 from consumer.decoding.opened import Absent
+from consumer.decoding.schema_ids import VALUE_HEADER
 from consumer.errors import Reason, RecordError
+from consumer.headers import headers_of
+from consumer.mapping.composed_sources import row_columns
 from consumer.mapping.conditions import Where
 from consumer.mapping.custom import CustomRule
-from consumer.mapping.deleted_row import deleted_row, key_columns
+from consumer.mapping.deleted_row import deleted_row
 from consumer.mapping.fields import compile_row
 from consumer.mapping.sources import Origin, kafka_time_ms
 from consumer.mapping.version import LARGEST_LEAD_MS, NO_LIMIT_MS
@@ -42,8 +47,8 @@ class SlowPath:
     """Maps the records of one route, one value at a time."""
 
     def __init__(self, bound: BoundRoute, decoder: ChangeDecoder) -> None:
-        self.where = Where(bound.route.where)
         self._bound = bound
+        self._where = Where(bound, NO_COLUMNS)
         self._route = bound.route
         self._versions = bound.versions
         self._decoder = decoder
@@ -55,7 +60,12 @@ class SlowPath:
 
         `None` for a tombstone whose null is written in a schema wrapper.
         """
-        return self._decoder.open(value, record)
+        try:
+            return self._decoder.open(value, record)
+        except RecordError as error:
+            if self._route.encoding != "json":
+                raise
+            raise named_by_header(error, headers_of(record), VALUE_HEADER) from None
 
     def map_opened(
         self, envelope: Envelope, record: Record, wall_ms: int
@@ -65,7 +75,7 @@ class SlowPath:
         origin = Origin(record, envelope.members, decoder.placeholders, decoder.key_type)
         # Conditions on the record come before the operation is read: a route that lists the
         # operations it takes filters a truncate instead of failing on it.
-        if not self.where.takes_record(origin):
+        if not self._where.takes_record(origin):
             return FILTERED[FilterRule.WHERE]
         events = decoder.events(envelope, record)
         if isinstance(events, Filtered):
@@ -94,7 +104,7 @@ class SlowPath:
                 field=self._bound.object.primary_key,
             )
         origin = Origin(record, key_type=self._decoder.key_type)
-        if not self.where.takes_record(origin):
+        if not self._where.takes_record(origin):
             return FILTERED[FilterRule.WHERE]
         event = ChangeEvent(operation=Operation.DELETE, row=None, keys_only=True)
         return self._mapped((event,), origin, origin.key.columns, wall_ms)
@@ -126,9 +136,12 @@ class SlowPath:
     def _upserts(
         self, plan: RowPlan, event: ChangeEvent, origin: Origin, wall_ms: int
     ) -> list[Mapped]:
-        row = event.row or {}
-        if not self.where.takes_row(origin.at(row, event.absent)):
+        row, where = event.row or {}, plan.where
+        # The marks select records, like the envelope: another table's row is never deleted here.
+        if not where.takes_marks(origin.at(row, event.absent)):
             return [FILTERED[FilterRule.WHERE]]
+        if not where.takes_row(origin.at(row, event.absent)):
+            return self._not_met(plan, event, origin, wall_ms)
         rows = self._custom_rows(row, event, origin)
         if not rows:
             return [FILTERED[FilterRule.CUSTOM]]
@@ -141,6 +154,26 @@ class SlowPath:
             )
             + changes
         )
+
+    def _not_met(
+        self, plan: RowPlan, event: ChangeEvent, origin: Origin, wall_ms: int
+    ) -> list[Mapped]:
+        """Map an upsert whose row does not meet `where`: filter it, or delete its key.
+
+        The old row of a changed key is deleted in both cases: the source does not have it any more.
+        """
+        filters = self._route.where_not_met == "filter"
+        row = event.row or {}
+        if filters and not _key_differs(event.old_row, row, row_columns(plan.key.source)):
+            return [FILTERED[FilterRule.WHERE]]
+        rows = self._custom_rows(row, event, origin, Operation.DELETE)
+        keys = {plan.key.fill(origin.at(one, event.absent))[0]: None for one in rows}
+        if not keys and not filters:
+            return [FILTERED[FilterRule.CUSTOM]]
+        deletes = self._deletes_of_old_keys(plan, event, origin, {*keys}, wall_ms)
+        if filters:
+            return [*deletes, FILTERED[FilterRule.WHERE]]
+        return deletes + [self._delete(plan, key, event, origin, wall_ms) for key in keys]
 
     def _upsert(self, plan: RowPlan, event: ChangeEvent, origin: Origin, wall_ms: int) -> Upsert:
         key, key_out = plan.key.fill(origin)
@@ -179,18 +212,25 @@ class SlowPath:
                 continue
             old_keys[key] = None
         obsolete = [key for key in old_keys if key not in keys]
+        columns = row_columns(plan.key.source)
+        known = frozenset(columns if event.keys_only else event.old_row)
+        if obsolete and not self._takes_old(plan, origin.at(event.old_row), known):
+            return [FILTERED[FilterRule.WHERE]]
         return [self._delete(plan, key, event, origin, wall_ms) for key in obsolete]
 
     def _deletes(
         self, plan: RowPlan, event: ChangeEvent, origin: Origin, wall_ms: int
     ) -> list[Mapped]:
-        columns = key_columns(plan.key.source)
+        columns = row_columns(plan.key.source)
         # `where` judges only columns whose value is known: a delete under Debezium's default
         # replica identity has type defaults in all columns but the key.
-        if self.where.row_conditions:
+        if plan.where.mark_conditions or plan.where.row_conditions:
             row = deleted_row(event, origin, columns)
-            known = columns + tuple(origin.key.row or ()) if event.keys_only else tuple(row)
-            if not self.where.takes_row(origin.at(row), event.added.union(known)):
+            kept = columns + tuple(origin.key.row or ()) if event.keys_only else tuple(row)
+            known = event.added.union(kept)
+            if not plan.where.takes_known(
+                plan.where.mark_conditions, origin.at(row), known
+            ) or not self._takes_old(plan, origin.at(row), known):
                 return [FILTERED[FilterRule.WHERE]]
         refused = self._refused_delete()
         if refused is not None:
@@ -200,6 +240,15 @@ class SlowPath:
         if not keys:
             return [FILTERED[FilterRule.CUSTOM]]
         return [self._delete(plan, key, event, origin, wall_ms) for key in keys]
+
+    def _takes_old(self, plan: RowPlan, origin: Origin, known: frozenset[str]) -> bool:
+        """Whether the delete of an old row is sent: judged by `where` as far as the row is known.
+
+        With `where_not_met: delete` it is sent whatever the row holds.
+        """
+        return self._route.where_not_met == "delete" or plan.where.takes_known(
+            plan.where.row_conditions, origin, known
+        )
 
     def _refused_delete(self) -> Filtered | None:
         """Apply the route's `deletes`. Raises DELETE_UNWANTED."""
@@ -235,6 +284,13 @@ class SlowPath:
         if self._custom is None:
             return [row]
         return self._custom.rows(row, origin, operation or event.operation, event.source_ms)
+
+
+def _key_differs(old_row: Row | None, row: Row, columns: tuple[str, ...]) -> bool:
+    """Whether a key column has another value in the old row, if that row is known."""
+    return old_row is not None and any(
+        name in old_row and old_row[name] != row.get(name) for name in columns
+    )
 
 
 def _encoded(row: Mapping[str, object]) -> bytes:

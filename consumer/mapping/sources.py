@@ -1,4 +1,4 @@
-"""The sources of a rule's value: row, envelope, Kafka key, header, Kafka metadata, template."""
+"""The sources of a single value: row, envelope, Kafka key, header, Kafka metadata."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import msgspec
 
 from consumer.decoding.cells import CELL_STEPS, absence_of_cell
 from consumer.decoding.document import json_in_text, open_member
-from consumer.decoding.kafka_key import JAVA_TEXT, KafkaKey, key_text
+from consumer.decoding.framings import framing_by_header
+from consumer.decoding.kafka_key import JAVA_TEXT, KafkaKey, key_text, refuse_framing
 from consumer.decoding.opened import (
     Absent,
     Nested,
@@ -20,10 +21,11 @@ from consumer.decoding.opened import (
     open_json,
     open_value,
 )
+from consumer.decoding.schema_ids import KEY_HEADER
 from consumer.errors import Reason, RecordError
 from consumer.headers import headers_of
 from consumer.mapping.kinds import named_kind
-from consumer.mapping.paths import parse_steps, split_reference, split_template
+from consumer.mapping.paths import parse_steps, split_reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,6 +66,9 @@ class Origin:
         """The Kafka key, opened on first use."""
         if self._key is None:
             self._key = self.key_type(self.record.key())
+            # Only headers show that such a key is the body of a serializer with a schema.
+            if self._key.is_bare:
+                refuse_framing(framing_by_header(headers_of(self.record), KEY_HEADER))
         return self._key
 
     def at(self, row: Row, absent: Absent = Absent.MISSING) -> Origin:
@@ -239,42 +244,13 @@ class KafkaMetadata:
         return open_value(self._read(origin.record))
 
 
-class Template:
-    """Text with values in it; one value that is missing or null makes the whole text missing."""
-
-    def __init__(self, parts: tuple[str | TemplatePart, ...]) -> None:
-        self.parts = parts
-
-    def fetch(self, origin: Origin) -> Opened | Absent:
-        """Return the text, or why a value in it is absent."""
-        text = ""
-        for part in self.parts:
-            piece = part if isinstance(part, str) else part.fetch(origin)
-            if isinstance(piece, Absent):
-                return piece
-            text += piece
-        return text
-
-
-class TemplatePart:
-    """One value in a template, written as text."""
-
-    def __init__(self, source: ValueSource, written: Callable[[Opened], str]) -> None:
-        self.source = source
-        self.written = written
-
-    def fetch(self, origin: Origin) -> str | Absent:
-        """Return the value as text, or why it is absent."""
-        found = self.source.fetch(origin)
-        if isinstance(found, Absent):
-            return found
-        return Absent.MISSING if found is None else self.written(found)
-
-
 def kafka_time_ms(record: Record) -> int | None:
-    """Return the record's timestamp in milliseconds; `None` when the record has none."""
+    """Return the record's timestamp in milliseconds; `None` when the record has none.
+
+    A producer that sets no timestamp sends -1, also as a create time; 0 is not a time either.
+    """
     kind, timestamp_ms = record.timestamp()
-    return timestamp_ms if kind else None
+    return timestamp_ms if kind and timestamp_ms > 0 else None
 
 
 _METADATA: dict[str, Callable[[Record], object]] = {
@@ -302,17 +278,6 @@ def source_of(path: str, *, in_text: bool = False) -> ValueSource:
     if rest:
         return KeyPath(parse_steps(rest, first_is_name=False), in_text=in_text)
     return JsonText(KeyText()) if in_text else KeyText()
-
-
-def template_of(text: str, written: Callable[[str], Callable[[Opened], str]]) -> Template:
-    """Compile a template; `written` returns the text writer for the value at a path."""
-    parts: list[str | TemplatePart] = []
-    for literal, path in split_template(text):
-        if literal:
-            parts.append(literal)
-        if path is not None:
-            parts.append(TemplatePart(source_of(path), written(path)))
-    return Template(tuple(parts))
 
 
 def _stepped(value: object, opened: Opened, step: Step, absent: Absent) -> object:

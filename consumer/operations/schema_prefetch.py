@@ -44,7 +44,8 @@ class SchemaPrefetch:
         """
         if self._registry is None:
             return
-        for schema in {schema for record in records for schema in schemas_of(record)}:
+        wire = self._cache.wire
+        for schema in {schema for record in records for schema in schemas_of(record, wire)}:
             probes = 0
             # A registry that is down or refuses only delays the run, as in the daemon.
             while self._cache.lacks(schema, self._clock.now_s()):

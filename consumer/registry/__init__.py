@@ -16,14 +16,19 @@ The cache and the decision to wait are outside this package (`decoding.schema_ca
 - `client`: the HTTP client. It fetches a schema and, depth first, every schema it refers to.
 - `exchange`: requests and answers without I/O, by the REST API of Confluent's Schema Registry.
 - `credentials`: user and password, token or client certificate, read from their files.
+- `glue`, `glue_exchange`, `aws`: the same for the AWS Glue Schema Registry, whose requests are
+  signed with the AWS credentials of the process. Only this client imports the AWS library, an
+  extra.
+- `registries`: builds the client of the configured type.
 
-An answer is one of four. 200 is a schema. 404 with a registry's error code is `None`: the record
-names a schema that does not exist, so the record is at fault (DECODE_SCHEMA). No answer, 408, 425,
-429 and 5xx are `Transient`. Anything else is a `Hold`: 401 and 403 are AUTH, the rest is CONFIG.
+An answer is one of four. 200 is a schema. 404 with a registry's error code (for Glue:
+EntityNotFoundException) is `None`: the record names a schema that does not exist, so the record is
+at fault (DECODE_SCHEMA). No answer, 408, 425, 429 and 5xx are `Transient`. Anything else is a
+`Hold`: 401 and 403 are AUTH, the rest is CONFIG.
 
 What must never happen:
 
 - an answer that is not the registry's is taken for "not found": records would be dead-lettered;
-- a request goes to a host other than the one in `kafka.schema_registry.url`: no redirects;
+- a request goes to a host other than the configured one: no redirects;
 - a password, a token or the content of a certificate file appears in a message.
 """

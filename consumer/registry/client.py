@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import random
 from typing import TYPE_CHECKING, Final
 
+from consumer.backoff import jittered_pause_s
 from consumer.decoding.written_schema import Reference, WrittenSchema
-from consumer.errors import Hold, HoldReason
+from consumer.errors import Hold, HoldReason, Transient
 from consumer.http.client import HttpTransport
 from consumer.http.hosts import OneHost
+from consumer.http.messages import Answer
+from consumer.http.retry_after import pause_s
 from consumer.registry.credentials import credentials_of, tls_context, tls_signature
 from consumer.registry.exchange import read_answer, reference_path, request_for, schema_path
 
@@ -17,7 +21,7 @@ if TYPE_CHECKING:
 
     from consumer.auth.secret_files import Signature
     from consumer.clock import Clock
-    from consumer.decoding.wire_form import SchemaRef
+    from consumer.decoding.schema_ids import SchemaRef
     from consumer.http.client import Transport
     from consumer.registry.exchange import RegisteredSchema
     from consumer.registry.settings import RegistrySettings
@@ -39,12 +43,15 @@ class RegistryClient:
         clock: Clock,
         *,
         connect: Callable[[SSLContext | None], Transport] | None = None,
+        rng: Callable[[], float] = random.random,
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._connect = connect or self._http_transport
         self._transport: Transport | None = None
         self._signature: Signature = ()
+        self._rng = rng
+        self._paused_until_s = float("-inf")
 
     async def schema(self, schema: SchemaRef) -> WrittenSchema | None:
         """Fetch a schema: see `SchemaRegistry.schema`."""
@@ -85,11 +92,21 @@ class RegistryClient:
         return True
 
     async def _fetch(self, path: str) -> RegisteredSchema | None:
+        left_s = self._paused_until_s - self._clock.now_s()
+        if left_s > 0:
+            detail = f"the schema registry asked for a pause; {left_s:.0f} s are left"
+            raise Transient(detail, after_s=left_s)
         request = request_for(
             self._settings.url, path, credentials_of(self._settings), self._settings.timeout_s
         )
         transport = await self._connected()
-        return read_answer(await transport.send(request))
+        outcome = await transport.send(request)
+        asked_s = pause_s(outcome, self._clock.wall_ms()) if isinstance(outcome, Answer) else None
+        if asked_s is not None:
+            # One pause for all requests, which are made for several schemas at a time.
+            until_s = self._clock.now_s() + jittered_pause_s(asked_s, self._rng())
+            self._paused_until_s = max(self._paused_until_s, until_s)
+        return read_answer(outcome, asked_s)
 
     async def _connected(self) -> Transport:
         """Return the transport; a new one after a certificate file was replaced."""

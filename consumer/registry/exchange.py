@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from urllib.parse import quote
+from uuid import UUID
 
 import msgspec
 
@@ -17,7 +18,7 @@ from consumer.http.messages import NoAnswer, Request
 from consumer.masking import mask
 
 if TYPE_CHECKING:
-    from consumer.decoding.wire_form import SchemaRef
+    from consumer.decoding.schema_ids import SchemaRef
     from consumer.http.messages import Answer, HttpOutcome
 
 _OK: Final = 200
@@ -64,10 +65,7 @@ def schema_path(schema: SchemaRef) -> str:
     """Return the path of a schema, by its id or its GUID."""
     if isinstance(schema, int):
         return f"/schemas/ids/{schema}"
-    digits = schema.hex()
-    return (
-        f"/schemas/guids/{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
-    )
+    return f"/schemas/guids/{UUID(bytes=schema)}"
 
 
 def reference_path(pointer: Pointer) -> str:
@@ -85,8 +83,10 @@ def request_for(url: str, path: str, credentials: RegistryCredentials, timeout_s
     return Request(method="GET", url=url + path, headers=tuple(headers), timeout_s=timeout_s)
 
 
-def read_answer(outcome: HttpOutcome) -> RegisteredSchema | None:
+def read_answer(outcome: HttpOutcome, asked_s: float | None = None) -> RegisteredSchema | None:
     """Read an answer; `None` when the registry does not have the schema.
+
+    `asked_s` is the pause that the answer asks for.
 
     Raises: `Transient`; `Hold` (AUTH for 401 and 403, CONFIG when the answer is not a registry's).
     """
@@ -121,7 +121,9 @@ def read_answer(outcome: HttpOutcome) -> RegisteredSchema | None:
             f"{detail}; check the credentials in kafka.schema_registry and their permissions",
         )
     if outcome.status in _TRANSIENT or outcome.status >= _SERVER_ERRORS:
-        raise Transient(detail)
+        if asked_s:
+            detail = f"{detail}; it asked for a pause of {asked_s:.0f} s"
+        raise Transient(detail, after_s=asked_s)
     if outcome.status in _REDIRECTS:
         raise Hold(
             HoldReason.CONFIG,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from consumer.decoding.wire_form import SchemaRef
+    from consumer.decoding.schema_ids import SchemaRef
     from consumer.decoding.written_schema import WrittenSchema
 
 

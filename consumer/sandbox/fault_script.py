@@ -31,6 +31,8 @@ Which of these requests:
   nth=3  nth=3-9  nth=3-   by number, counted from 1
   every=10  ratio=0.05  seed=7  times=2
   from=10s  until=20s      time since the rules were set
+  host=localhost:8081      sent to this host and port
+  larger=120000            with a larger body, in bytes
 
 Effect:
   status=503               this answer; the request has no effect
@@ -51,12 +53,15 @@ Effect:
                            close-job closes fails, hangs, vanishes
   stop-job  lock-job       a CRM job ends half way; locks rows
   skew=10m                 the server's clock is ahead (-10m: behind)
+  instance=URL             token, exchange: the tenant has moved here
   poison=FIELD:VALUE       a record with this value makes its batch
                            a 400; the validation call names it
 
 Examples:
   upsert/customers nth=3 status=503 retry-after=2
   ingest ratio=0.05 seed=7 reset after; any nth=100 revoke-tokens
+  exchange instance=http://localhost:8081;
+    ingest host=127.0.0.1:8081 status=404
 """
 
 _WHERE: Final[dict[str, frozenset[Endpoint]]] = {
@@ -236,6 +241,9 @@ _SETTERS: Final[dict[str, Callable[[_RuleLine, str], None]]] = {
     "delay": lambda line, text: line.outcome("delay_s", _duration_s(text)),
     "late": lambda line, text: line.outcome("late_s", _duration_s(text)),
     "drip": _RuleLine.drip,
+    "larger": lambda line, text: line.figure("larger", _number(text)),
+    "host": lambda line, text: line.figure("host", text),
+    "instance": lambda line, text: line.outcome("instance", text),
     "skew": lambda line, text: line.outcome("skew_s", _duration_s(text)),
     "poison": _RuleLine.poison,
 }

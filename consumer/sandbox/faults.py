@@ -23,11 +23,14 @@ class FaultMatch(msgspec.Struct, frozen=True, kw_only=True):
 
     `first`, `last`, `every` and `ratio` count the requests that match endpoint, object and window,
     from 1. The window is in seconds since the rules were set. `times` limits how often the rule
-    applies.
+    applies. `host` is the host and port that the request was sent to; `larger` is a
+    number of bytes that its body exceeds.
     """
 
     endpoints: frozenset[Endpoint] = frozenset(Endpoint)
     object: str | None = None
+    host: str | None = None
+    larger: int = -1
     first: int = 1
     last: int | None = None
     every: int = 1
@@ -45,7 +48,8 @@ class FaultEffect(msgspec.Struct, frozen=True, kw_only=True):
     then it takes effect first, and the client cannot know. All other fields change the answer that
     the tenant would have given. `late_s` delays the storage of accepted rows, so that a request may
     take effect after the client has given it up. `job` is the fault of the job that this request
-    closes.
+    closes. `instance` is the address that a login or an exchange names, instead of the tenant's
+    own.
     """
 
     status: int | None = None
@@ -61,6 +65,7 @@ class FaultEffect(msgspec.Struct, frozen=True, kw_only=True):
     tokens: Literal["expire", "revoke"] | None = None
     job: JobFault | None = None
     skew_s: float = 0.0
+    instance: str | None = None
 
     @property
     def replaces(self) -> bool:
@@ -95,11 +100,20 @@ class _ActiveRule:
         self.hits = 0
         self._random = random.Random(rule.match.seed)  # noqa: S311 - a script that can be repeated, not a secret
 
-    def matches(self, endpoint: Endpoint, object_name: str | None, elapsed_s: float) -> bool:
+    def matches(
+        self,
+        endpoint: Endpoint,
+        object_name: str | None,
+        elapsed_s: float,
+        host: str | None = None,
+        body_bytes: int = 0,
+    ) -> bool:
         match = self.rule.match
         return (
             endpoint in match.endpoints
             and match.object in {None, object_name}
+            and match.host in {None, host}
+            and match.larger < body_bytes
             and match.from_s <= elapsed_s
             and (match.until_s is None or elapsed_s < match.until_s)
         )
@@ -134,13 +148,20 @@ class Faults:
         self._active = [_ActiveRule(rule) for rule in rules]
         self._since_s = now_s
 
-    def effect(self, endpoint: Endpoint, object_name: str | None, now_s: float) -> FaultEffect:
+    def effect(
+        self,
+        endpoint: Endpoint,
+        object_name: str | None,
+        now_s: float,
+        host: str | None = None,
+        body_bytes: int = 0,
+    ) -> FaultEffect:
         """Return the effect on this request: the one of the first rule that applies."""
         chosen = NO_FAULT
         for active in self._active:
             effect = active.rule.effect
             if isinstance(effect, Poison) or not active.matches(
-                endpoint, object_name, now_s - self._since_s
+                endpoint, object_name, now_s - self._since_s, host, body_bytes
             ):
                 continue
             # Every matching rule counts the request, also when an earlier one applies.

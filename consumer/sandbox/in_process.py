@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from consumer.http.messages import Answer, Failure, NoAnswer
+from consumer.http.messages import Answer, Failure, NoAnswer, encoding_fault
 from consumer.sandbox.wire import Wire
 
 if TYPE_CHECKING:
@@ -60,6 +60,9 @@ class InProcessTransport:
             return msgspec.structs.replace(outcome, body=b"")
         return outcome
 
+    def leave(self, origin: str) -> None:
+        """Close nothing: no connection is open."""
+
     async def close(self) -> None:
         """Close nothing: no connection is open."""
 
@@ -68,6 +71,10 @@ def _arrive(reply: Reply, left_s: float, elapsed_s: float) -> HttpOutcome:
     """Return the outcome that the client sees of a reply."""
     if reply.delay_s + reply.drip_s >= left_s:
         return NoAnswer(Failure.TIMEOUT, "no answer in time", written=True, elapsed_s=elapsed_s)
+    if reply.wire in {Wire.WHOLE, Wire.ENDLESS, Wire.DRIP}:
+        fault = encoding_fault(_timed(reply.answer, elapsed_s))
+        if fault is not None:
+            return fault
     match reply.wire:
         case Wire.RESET:
             return NoAnswer(

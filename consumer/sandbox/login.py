@@ -60,8 +60,8 @@ class Login:
         self._sessions = sessions
         self._credentials = credentials
 
-    def token(self, request: Request, origin: str, wall_ms: int) -> Answer:
-        """Answer the first step: a core token for a grant, with `origin` as instance URL."""
+    def token(self, request: Request, origin: str, wall_ms: int, instance: str) -> Answer:
+        """Answer the first step: a core token for a grant, with `instance` as its address."""
         form = _form(request)
         grant = form.get("grant_type", "")
         refusal = self._refusal(grant, form, origin, wall_ms)
@@ -72,7 +72,7 @@ class Login:
             {
                 "access_token": self._sessions.issue_core(),
                 "scope": "cdp_ingest_api api",
-                "instance_url": origin,
+                "instance_url": instance,
                 "id": f"{origin}/id/00D5g0000000001EAA/0055g0000000001AAA",
                 "token_type": "Bearer",
                 "issued_at": str(wall_ms),

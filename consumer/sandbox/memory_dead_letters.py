@@ -32,17 +32,17 @@ class MemoryDeadLetterTopic:
         if self._outage is not None:
             raise Hold(HoldReason.DEAD_LETTER, self._outage)
 
-    async def send(self, letter: DeadLetter, reference: DeadLetter) -> None:
-        """Store the dead letter, or its reference form when the full one is too large."""
+    async def send(self, *forms: DeadLetter) -> None:
+        """Store the dead letter, in the first form that is not too large."""
         if self._closed:
             message = "a dead letter was sent after the dead-letter topic was closed"
             raise Fatal(message)
         await self.check()
-        fitting = next((form for form in (letter, reference) if self._fits(form)), None)
+        fitting = next((form for form in forms if self._fits(form)), None)
         if fitting is None:
             raise Hold(
                 HoldReason.DEAD_LETTER,
-                "even the reference form of the dead letter is too large: raise max.message.bytes",
+                "even the smallest form of the dead letter is too large: raise max.message.bytes",
             )
         self.letters.append(fitting)
 

@@ -36,12 +36,13 @@ class Registry:
     """Registers schemas under subjects, and returns them by id, GUID, or subject and version.
 
     `authorization` is the exact header that it requires. While `trouble` is set, every answer has
-    that status. `asked` counts the requests by path.
+    that status, and asks for the pause `retry_after`. `asked` counts the requests by path.
     """
 
     def __init__(self, authorization: str | None = None) -> None:
         self.authorization = authorization
         self.trouble: int | None = None
+        self.retry_after: str | None = None
         self.asked: Counter[str] = Counter()
         self._by_id: dict[int, _Registration] = {}
         self._subjects: dict[str, list[int]] = {}
@@ -73,7 +74,11 @@ class Registry:
         self.asked[path] += 1
         given = {name.lower(): value for name, value in request.headers}.get("authorization")
         if self.trouble is not None:
-            return _fault(self.trouble, self.trouble * 100, "the registry has a scripted fault")
+            answer = _fault(self.trouble, self.trouble * 100, "the registry has a scripted fault")
+            if self.retry_after is None:
+                return answer
+            pause = ("retry-after", self.retry_after)
+            return msgspec.structs.replace(answer, headers=(*answer.headers, pause))
         if self.authorization is not None and given != self.authorization:
             return _fault(401, 40101, "Unauthorized")
         return self._routed(request, path)
@@ -131,6 +136,9 @@ class InProcessRegistry:
         """Return the answer of the registry."""
         await self._clock.sleep(self._latency_s())
         return self._registry.answer(request)
+
+    def leave(self, origin: str) -> None:
+        """Close nothing: no connection is open."""
 
     async def close(self) -> None:
         """Close nothing: no connection is open."""

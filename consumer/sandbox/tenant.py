@@ -150,7 +150,8 @@ class Tenant:
         """Answer one request, changed by the fault script if a rule applies."""
         now_s = self._clock.now_s()
         call = self._with_object(request, _read_call(request))
-        effect = self._faults.effect(call.endpoint, call.object, now_s)
+        host = urlsplit(request.url).netloc
+        effect = self._faults.effect(call.endpoint, call.object, now_s, host, len(request.body))
         wall_ms = self._clock.wall_ms() + round(effect.skew_s * 1000)
         self._advance(now_s, wall_ms)
         # Before the answer, so that this request is the first to meet the revoked token.
@@ -189,9 +190,10 @@ class Tenant:
     ) -> tuple[Answer, int]:
         match call.endpoint:
             case Endpoint.TOKEN:
-                return self._login.token(request, self.origin, moment.wall_ms), 0
+                instance = effect.instance or self.origin
+                return self._login.token(request, self.origin, moment.wall_ms, instance), 0
             case Endpoint.EXCHANGE:
-                return self._login.exchange(request, self.origin), 0
+                return self._login.exchange(request, effect.instance or self.origin), 0
             case Endpoint.REVOKE:
                 return self._login.revoke(request), 0
         if call.crm is not None:

@@ -5,31 +5,31 @@ It also sees when an earlier error has ended.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 import structlog
 from confluent_kafka import KafkaException, TopicPartition
 
 from consumer.errors import HoldReason
-from consumer.source.client_conf import INTERNAL_TOPICS
 from consumer.source.error_codes import HOLDS, class_of, detail_of
+from consumer.source.patience import Patience
+from consumer.source.subscribed_topics import leaders_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from confluent_kafka import Consumer, KafkaError
     from confluent_kafka.admin._metadata import TopicMetadata
 
-    from consumer.model import Assignment
+    from consumer.model import Assignment, PartitionKey
     from consumer.source.active_errors import ActiveErrors
+    from consumer.source.offset_requests import OffsetRequests, StartAt
     from consumer.source.ownership import OwnedPartition, Ownership
+    from consumer.source.subscribed_topics import SubscribedTopics
 
 DESCRIBE_EVERY_S: Final = 10.0
 TIMEOUT_S: Final = 1.0
-ENDS_PER_TURN: Final = 10
-"""End offsets requested per second: each costs the consumer thread two round trips."""
-
+LONGEST_TIMEOUT_S: Final = 3.0
 ASKED_END_S: Final = 10.0
 """How old the end offset of a paused partition may get. It is not fetched, so its end must be
 requested."""
@@ -51,30 +51,39 @@ class BrokerWatch:
     """
 
     def __init__(
-        self, topics: Sequence[str], ownership: Ownership, active_errors: ActiveErrors
+        self,
+        topics: SubscribedTopics,
+        ownership: Ownership,
+        active_errors: ActiveErrors,
+        offsets: OffsetRequests,
     ) -> None:
         self.ends: dict[Assignment, int] = {}
         self.partition_count = 0
-        self._names = [topic for topic in topics if not topic.startswith("^")]
-        self._patterns = [re.compile(topic) for topic in topics if topic.startswith("^")]
+        self._topics = topics
+        self._patience = Patience(TIMEOUT_S, LONGEST_TIMEOUT_S)
         self._ownership = ownership
         self._active_errors = active_errors
         self._describe_at_s = 0.0
         self._missing: dict[str, float] = {}  # topic: missing since
+        self._leaders: dict[PartitionKey, int] = {}
+        self._offsets = offsets
+        self._asked: Iterator[dict[PartitionKey, int]] = iter(())
         self._log = structlog.get_logger()
 
     def turn(self, consumer: Consumer, now_s: float) -> None:
-        """Check the brokers; blocks for at most a second if none answers."""
+        """Check the brokers; blocks for a few seconds if none answers."""
         # While an error applies to all partitions, each iteration checks whether it has ended.
         if now_s >= self._describe_at_s or self._active_errors.has_global():
             self._describe_at_s = now_s + DESCRIBE_EVERY_S
             try:
-                described = dict(self._describe(consumer))
+                described = self._topics.describe(consumer, self._patience.timeout_s)
             except KafkaException as error:
+                self._patience.failed(error.args[0])
                 self._on_no_answer(error.args[0], now_s)
                 return
             self._answered(described, now_s)
-        self._update_ends(consumer, now_s)
+        self._update_ends(consumer)
+        self._ask_ends(now_s)
 
     def refresh_soon(self) -> None:
         """Describe the topics in the next iteration: the assignment has just changed."""
@@ -88,16 +97,6 @@ class BrokerWatch:
         owned.end_offset = offset
         self.ends[owned.assignment] = offset
 
-    def _describe(self, consumer: Consumer) -> Iterator[tuple[str, TopicMetadata]]:
-        for name in self._names:
-            yield name, consumer.list_topics(name, timeout=TIMEOUT_S).topics[name]
-        if self._patterns:
-            for name, topic in consumer.list_topics(timeout=TIMEOUT_S).topics.items():
-                if name in self._names or name in INTERNAL_TOPICS:
-                    continue
-                if any(pattern.match(name) for pattern in self._patterns):
-                    yield name, topic
-
     def _on_no_answer(self, error: KafkaError, now_s: float) -> None:
         if REFUSED in self._active_errors.global_kinds():
             return
@@ -109,6 +108,7 @@ class BrokerWatch:
         # One answer ends the outage, but another broker may still reject this client.
         self._active_errors.end_when_quiet(REFUSED, now_s, REFUSED_QUIET_S)
         self.partition_count = sum(len(topic.partitions) for topic in described.values())
+        self._leaders = leaders_of(described)
         for name, topic in described.items():
             self._check_topic(name, topic, now_s)
 
@@ -142,32 +142,39 @@ class BrokerWatch:
             else:
                 self._active_errors.end(LEADER, owned.assignment)
 
-    def _update_ends(self, consumer: Consumer, now_s: float) -> None:
-        paused: list[OwnedPartition] = []
+    def _update_ends(self, consumer: Consumer) -> None:
         ends: dict[Assignment, int] = {}
         for owned in self._ownership:
             end = self.ends.get(owned.assignment)
             # A paused partition gets no fetches, so its cached end would be old.
-            if owned.client_paused:
-                paused.append(owned)
-            elif owned.end_offset != owned.read_offset:
+            if not owned.client_paused and owned.end_offset != owned.read_offset:
                 end = max(_cached_end(consumer, owned), owned.read_offset)
             if end is not None:
                 ends[owned.assignment] = end
         self.ends = ends
-        # The oldest first, so that all paused partitions get their turn.
-        stale = sorted(
-            (each for each in paused if now_s - each.end_s >= ASKED_END_S),
-            key=lambda each: each.end_s,
-        )
-        for owned in stale[:ENDS_PER_TURN]:
-            owned.end_s = now_s
-            try:
-                _, ends[owned.assignment] = consumer.get_watermark_offsets(
-                    TopicPartition(*owned.key), timeout=TIMEOUT_S, cached=False
-                )
-            except KafkaException:
-                return  # requested again in 10 s; the error itself is reported elsewhere
+
+    def _ask_ends(self, now_s: float) -> None:
+        """Request the ends of paused partitions, without waiting for the leaders.
+
+        What does not arrive is requested again in 10 s; the error itself is reported elsewhere.
+        """
+        stale = [
+            owned
+            for owned in self._ownership
+            if owned.client_paused
+            and now_s - owned.end_s >= ASKED_END_S
+            and self._leaders.get(owned.key, -1) >= 0
+        ]
+        if stale:
+            for owned in stale:
+                owned.end_s = now_s
+            wanted: dict[PartitionKey, StartAt] = {owned.key: "latest" for owned in stale}
+            self._asked = self._offsets.answers(wanted, self._leaders, [])
+        # The first step sends the requests; each gives the ends that have arrived.
+        for key, end in next(self._asked, {}).items():
+            found = self._ownership.at(key)
+            if found is not None and found.client_paused:
+                self.ends[found.assignment] = end
 
 
 def _cached_end(consumer: Consumer, owned: OwnedPartition) -> int:

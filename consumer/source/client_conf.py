@@ -38,6 +38,11 @@ DEFAULTS: Final[Mapping[str, str]] = {
     "fetch.max.bytes": "2097152",
     "max.partition.fetch.bytes": "262144",
     "socket.keepalive.enable": "true",
+    # How soon new partitions of a named topic are noticed, and new topics of an expression. The
+    # group reads them some seconds later, so this gives 15 s; librdkafka's default is 300 s. Each
+    # refresh is one request for the topics that are read: 40 KB for 600 partitions. With an
+    # expression it is the list of all topics of the cluster, about 1 MB for 10,000 partitions.
+    "topic.metadata.refresh.interval.ms": "5000",
     # A regular expression may match internal topics, and librdkafka does not exclude them.
     "topic.blacklist": f"^({'|'.join(sorted(INTERNAL_TOPICS))})$",
 }
@@ -54,6 +59,11 @@ OWNED: Final[Mapping[str, str]] = {
 positions never jump, aborted records are never sent, ends of partitions are reported."""
 
 COOPERATIVE: Final = "cooperative-sticky"
+
+MAX_POLL_INTERVAL_MS: Final = 300_000
+"""librdkafka's default of `max.poll.interval.ms`."""
+
+LONGEST_BLOCK_S: Final = 6.0
 
 
 def client_conf(settings: KafkaSettings, hooks: Mapping[str, Any]) -> dict[str, Any]:
@@ -100,6 +110,15 @@ def is_incremental(properties: Mapping[str, str]) -> bool:
     """Return whether a rebalance moves single partitions instead of reassigning all of them."""
     strategy = properties.get("partition.assignment.strategy", COOPERATIVE)
     return _uses_consumer_protocol(properties) or COOPERATIVE in strategy
+
+
+def longest_block_s(properties: Mapping[str, str]) -> float:
+    """Return how long one request may block the thread that polls.
+
+    It is a third of the time after which the group removes a member that does not poll.
+    """
+    most_ms = int(properties.get("max.poll.interval.ms", MAX_POLL_INTERVAL_MS))
+    return min(LONGEST_BLOCK_S, most_ms / 3000)
 
 
 def _uses_consumer_protocol(properties: Mapping[str, str]) -> bool:

@@ -22,10 +22,14 @@ _Content: TypeAlias = tuple[tuple[str, int, int], ...]
 
 
 class _Sent(NamedTuple):
-    """One commit, and how many gaps the consumer thread had before it was sent."""
+    """One commit, and how many gaps the consumer thread had before it was sent.
+
+    `pinned` receives the result of a commit of pins.
+    """
 
     positions: tuple[Position, ...]
     gaps: int
+    pinned: Callable[[KafkaError | None], None] | None = None
 
 
 class Commits:
@@ -65,32 +69,41 @@ class Commits:
         """Return the number of commits without an answer."""
         return sum(map(len, self._open.values()))
 
-    def send(
-        self, consumer: Consumer, positions: Iterable[Position], pins: Iterable[TopicPartition] = ()
-    ) -> None:
-        """Send one commit: the highest position of each partition.
-
-        `pins` are start positions of partitions that other members may own.
-        """
+    def send(self, consumer: Consumer, positions: Iterable[Position]) -> None:
+        """Send one commit: the highest position of each partition."""
         newest: dict[PartitionKey, Position] = {}
         for position in positions:
             key = (position.assignment.topic, position.assignment.partition)
             if key not in newest or newest[key].offset < position.offset:
                 newest[key] = position
         offsets = [self._to_commit(each.assignment, each.offset) for each in newest.values()]
-        offsets += [pin for pin in pins if (pin.topic, pin.partition) not in newest]
         if not offsets:
             return  # for the client an empty list means its stored offsets, and it stores none
         # Positions that failed before are part of this commit, or are not owned any more.
         self._failed = []
-        content = _content(offsets)
         for each in newest.values():
             self._highest[each.assignment] = max(
                 each.offset, self._highest.get(each.assignment, each.offset)
             )
-        self._open[content].append(_Sent(tuple(newest.values()), self._lease.gaps))
+        self._commit(consumer, offsets, _Sent(tuple(newest.values()), self._lease.gaps))
+
+    def pin(
+        self,
+        consumer: Consumer,
+        pins: Sequence[TopicPartition],
+        answered: Callable[[KafkaError | None], None],
+    ) -> None:
+        """Commit start positions of partitions that are not read yet; other members may own them.
+
+        A rejection is not repeated here: `answered` receives it.
+        """
+        self._commit(consumer, pins, _Sent((), self._lease.gaps, answered))
+
+    def _commit(self, consumer: Consumer, offsets: Sequence[TopicPartition], sent: _Sent) -> None:
+        content = _content(offsets)
+        self._open[content].append(sent)
         try:
-            consumer.commit(offsets=offsets, asynchronous=True)
+            consumer.commit(offsets=[*offsets], asynchronous=True)
         except KafkaException as refusal:
             error: KafkaError = refusal.args[0]
             self._settle(content, error, {})
@@ -155,10 +168,15 @@ class Commits:
         waiting = self._open.get(content)
         if not waiting:
             return
-        positions, gaps = waiting.popleft()
+        positions, gaps, pinned = waiting.popleft()
         if not waiting:
             del self._open[content]
         first = error if error is not None else next(iter(errors.values()), None)
+        if first is None:
+            self._accepted(gaps)
+        if pinned is not None:
+            pinned(first)
+            return
         settled: list[Position] = []
         refused: list[Position] = []
         for position in positions:
@@ -166,8 +184,6 @@ class Commits:
             (refused if error is not None or key in errors else settled).append(position)
         # The error is classified before positions are forgotten: it may be fatal.
         self._classify(first)
-        if first is None:
-            self._accepted(gaps)
         self._failed += refused
         self.forget_released()
         if settled:

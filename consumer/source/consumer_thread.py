@@ -17,20 +17,28 @@ from consumer.errors import ConfigFaults
 from consumer.source.active_errors import ActiveErrors
 from consumer.source.broker_watch import BrokerWatch
 from consumer.source.chunk_queue import ChunkQueue, LoopGoneError
-from consumer.source.client_conf import client_conf, is_incremental, subscription
+from consumer.source.client_conf import (
+    client_conf,
+    is_incremental,
+    longest_block_s,
+    subscription,
+)
 from consumer.source.client_log import ClientLog
 from consumer.source.commits import Commits
 from consumer.source.error_codes import detail_of
-from consumer.source.errors import START, ErrorClassifier
+from consumer.source.errors import ErrorClassifier
 from consumer.source.fetch_size import MOST_RECORDS, FetchSize
 from consumer.source.leader_epochs import validate_positions
 from consumer.source.lease import Lease
+from consumer.source.offset_requests import OffsetRequests
 from consumer.source.ownership import Ownership, where_to_read
 from consumer.source.pauses import Pauses
 from consumer.source.port import Position
 from consumer.source.rebalance import Rebalance
 from consumer.source.sorting import MessageSorter
-from consumer.source.start_positions import ResolvedStarts, StartPositions
+from consumer.source.start_positions import StartPositions
+from consumer.source.starting import Starting
+from consumer.source.subscribed_topics import SubscribedTopics
 from consumer.source.topic_ids import TopicIds, administrator
 
 if TYPE_CHECKING:
@@ -40,10 +48,14 @@ if TYPE_CHECKING:
 
     from consumer.clock import Clock
     from consumer.model import Assignment
+    from consumer.source.ownership import StartPosition
     from consumer.source.settings import KafkaSettings
 
 IDLE_S: Final = 0.05
 """How long `consume` waits for a first record, and so the longest delay of a command."""
+
+STEP_S: Final = 0.005
+"""How long it waits while start positions are looked for, whose next step is due."""
 
 SLOT_WAIT_S: Final = 0.1
 STALLED_S: Final = 1.0
@@ -84,7 +96,6 @@ class ConsumerThread:
         self._leaving = False
         self._waiting_since_s: float | None = None
         self._watch_at_s = 0.0
-        self._ask_at_s = 0.0
         self._never_set = threading.Event()
 
         events, post = chunk_queue.events, chunk_queue.post
@@ -118,13 +129,30 @@ class ConsumerThread:
             incremental=self._incremental,
             drain_timeout_s=settings.drain_timeout_s,
         )
-        self.watch = BrokerWatch(settings.topics, self._ownership, self._active_errors)
+        self._consumer, administrator = self._make_clients()
+        topics = SubscribedTopics(settings.topics)
+        self.watch = BrokerWatch(
+            topics, self._ownership, self._active_errors, OffsetRequests(administrator)
+        )
         self._sorting = MessageSorter(
             self._ownership, chunk_queue, self._active_errors, self.watch, self._errors
         )
-        self._consumer, administrator = self._make_clients()
         self._topic_ids = TopicIds(administrator, available=settings.has_topic_ids)
-        self._starts = StartPositions(settings.start_at, self._topic_ids)
+        starts = StartPositions(
+            settings.start_at,
+            self._topic_ids,
+            topics,
+            OffsetRequests(administrator),
+            longest_block_s(settings.properties),
+        )
+        self._starting = Starting(
+            starts,
+            self._ownership,
+            self._commits,
+            self._errors,
+            active_errors=self._active_errors,
+            clock=clock,
+        )
 
     def do(self, command: Callable[..., None], *arguments: Any) -> None:  # noqa: ANN401 - those of the command
         """Have the thread run a command in its next iteration."""
@@ -210,14 +238,14 @@ class ConsumerThread:
         if now_s >= self._watch_at_s:
             self.watch.turn(self._consumer, now_s)
             self._watch_at_s = self._clock.now_s() + TURN_S
-        if self._ownership.pending and now_s >= self._ask_at_s:
-            self._start_pending()
+        if starts := self._starting.step(self._consumer):
+            self._begin(starts)
         # Nothing new is read before the chunks of the previous `consume` are all posted.
         if self._chunk_queue.flush(SLOT_WAIT_S):
             self._catch_up(now_s)
             self._waiting_since_s = None
             self._restart_recreated_topics(now_s)
-            self._read(IDLE_S)
+            self._read(STEP_S if self._starting.is_busy else IDLE_S)
             return
         if self._waiting_since_s is None:
             self._waiting_since_s = now_s
@@ -247,8 +275,9 @@ class ConsumerThread:
         ]
         if positions:
             self._commits.send(self._consumer, positions[:1])
-        else:
-            # Nothing is owned: `lost` was posted before, and there is nothing to prove.
+        elif not len(self._ownership):
+            # Nothing is owned: `lost` was posted before, and there is nothing to prove. Otherwise
+            # the first commit of the engine is the proof.
             self._prove(gaps)
 
     def _prove(self, gaps: int) -> None:
@@ -294,26 +323,10 @@ class ConsumerThread:
             self._pauses.all = False
             self._pauses.apply(self._consumer)
 
-    def _start_pending(self) -> None:
-        self._ask_at_s = self._clock.now_s() + TURN_S
-        try:
-            found = self._starts.find(self._consumer, self._ownership.pending)
-        except KafkaException as error:
-            self._errors.request_error(error.args[0], START)
-            return
-        if found.failed is not None:
-            self._errors.request_error(found.failed, START)
-        else:
-            # No partition is left: the next ones that are assigned need not wait for the interval.
-            self._active_errors.end(START)
-            self._ask_at_s = 0.0
-        if found.starts:
-            self._begin(found)
-
-    def _begin(self, found: ResolvedStarts) -> None:
+    def _begin(self, starts: Sequence[StartPosition]) -> None:
         # Post `assigned` before the client can return a first record of these partitions.
         earlier = [*self._ownership]
-        taken = self._ownership.take(found.starts)
+        taken = self._ownership.take(starts)
         self._chunk_queue.post(
             self._chunk_queue.events.assigned, [owned.assignment for owned in taken]
         )
@@ -336,14 +349,6 @@ class ConsumerThread:
             )
         self._pauses.apply(self._consumer)
         self.watch.refresh_soon()
-        # A start position that is not committed would be computed again by the next owner, with
-        # another result. Once committed, it is a position like any other.
-        first = [
-            Position(each.assignment, each.read_offset)
-            for each in taken
-            if each.assignment.committed is None
-        ]
-        self._commits.send(self._consumer, first, found.pins)
 
     def _leave(self) -> None:
         try:

@@ -36,6 +36,10 @@ RECHECK_S: Final = 0.05
 class Gate(Protocol):
     """What every request that changes something waits for before its bytes leave."""
 
+    def is_open(self) -> bool:
+        """Return whether a request may be sent now, without a wait."""
+        ...
+
     async def passed(self) -> None:
         """Return when the request may be sent."""
         ...
@@ -48,17 +52,25 @@ class OwnershipGate:
         self._source = source
         self._clock = clock
 
+    def is_open(self) -> bool:
+        """Return whether ownership is proven: see `Gate.is_open`."""
+        return self._source.is_current()
+
     async def passed(self) -> None:
         """Return at once in a running process; after a gap, when ownership is proven.
 
         A task that waits here is cancelled when its partitions turn out to be lost.
         """
-        while not self._source.is_current():
+        while not self.is_open():
             await self._clock.sleep(RECHECK_S)
 
 
 class NoGate:
     """For work outside the consumer group, such as a backfill: it owns no partition."""
+
+    def is_open(self) -> bool:
+        """Return that a request may be sent at any time."""
+        return True
 
     async def passed(self) -> None:
         """Return at once."""

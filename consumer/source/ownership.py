@@ -68,9 +68,14 @@ class OwnedPartition:
 
 
 class Ownership:
-    """The assigned partitions: `pending` ones wait for their start position, the rest is read."""
+    """The assigned partitions: `pending` ones wait for their start position, the rest is read.
+
+    `changes` grows when pending partitions are added or taken back: what was requested for them
+    before may belong to an earlier assignment.
+    """
 
     def __init__(self) -> None:
+        self.changes = 0
         self.pending: list[PartitionKey] = []
         self._owned: dict[PartitionKey, OwnedPartition] = {}
         self._epoch = 0
@@ -84,7 +89,9 @@ class Ownership:
 
     def expect(self, keys: Iterable[PartitionKey]) -> None:
         """Add partitions that were assigned and have no start position yet."""
-        self.pending.extend(keys)
+        added = [*keys]
+        self.pending.extend(added)
+        self.changes += len(added)
 
     def take(self, starts: Iterable[StartPosition]) -> list[OwnedPartition]:
         """Start a new epoch of each partition, with a new assignment."""
@@ -142,7 +149,9 @@ class Ownership:
     def release(self, keys: Iterable[PartitionKey]) -> list[OwnedPartition]:
         """Forget partitions; return those that were read."""
         gone = set(keys)
+        before = len(self.pending)
         self.pending = [key for key in self.pending if key not in gone]
+        self.changes += before - len(self.pending)
         return [owned for key in gone if (owned := self._owned.pop(key, None)) is not None]
 
 

@@ -5,54 +5,60 @@ A start position is never guessed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
+from consumer.source.error_codes import ErrorClass, class_of
 from consumer.source.ownership import StartPosition
+from consumer.source.patience import Patience
+from consumer.source.subscribed_topics import leaders_of
 from consumer.source.topic_ids import is_recreated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from confluent_kafka import Consumer
 
     from consumer.model import PartitionKey
+    from consumer.source.offset_requests import OffsetRequests, StartAt
+    from consumer.source.subscribed_topics import SubscribedTopics
     from consumer.source.topic_ids import TopicIds
 
-StartAt: TypeAlias = Literal["earliest", "latest"] | int
-
 ASK_TIMEOUT_S: Final = 2.0
-"""Timeout of one request to the brokers. The thread repeats it a second later, so that it polls
-in between."""
+"""Timeout of the first request to the brokers; it is doubled after each one without an answer."""
 
 OUTDATED: Final = (
     "the topic was deleted and recreated since this position was reached: the new topic is read"
     " from its beginning; records of the deleted topic that were not read are lost"
 )
 
-_GIVE_UP_AFTER: Final = 2
-"""Partitions that may fail in one round; the others wait for the next round, because each may
-cost a timeout."""
+_NEW_GROUP: Final = (
+    "the group has no position in any subscribed topic, so kafka.start_at decides; the positions"
+    " are committed before the first record is read"
+)
+_NEW_PARTITIONS: Final = (
+    "these partitions are new to the group, which has positions in others: they are read from their"
+    " beginning, whatever kafka.start_at says, so that no record is skipped"
+)
+_EARLIEST: Final = "the group has no position in these partitions: they start at their beginning"
 
 
 class ResolvedStarts(NamedTuple):
-    """The result of one round of requests.
+    """What one step found.
 
-    `starts` can begin now. `pins` are positions of partitions that other members may own. `failed`
-    is the last error, `None` if no partition failed.
+    `starts` can begin now. `pins` are positions to commit for all partitions of a group that has
+    none. `failed` is an error that left partitions without a start.
     """
 
-    starts: list[StartPosition]
-    pins: list[TopicPartition]
-    failed: KafkaError | None
+    starts: Sequence[StartPosition] = ()
+    pins: Sequence[TopicPartition] = ()
+    failed: KafkaError | None = None
 
 
-class _Topic(NamedTuple):
-    partitions: list[int]
-    known: bool
-    """Whether the group has a position in any partition of the topic."""
+NOTHING: Final = ResolvedStarts()
+"""A step without a result: the thread polls, then takes the next one."""
 
 
 class _Committed(NamedTuple):
@@ -62,68 +68,172 @@ class _Committed(NamedTuple):
 
 
 class StartPositions:
-    """Requests positions from the brokers; every request has a timeout.
+    """Requests positions from the brokers, in rounds of a few steps.
 
-    A partition whose request fails stays pending and is tried again.
+    A step waits for at most one answer, however many partitions there are, and the thread polls
+    between two steps. A partition whose request fails stays pending and is tried in the next round.
     """
 
-    def __init__(self, start_at: StartAt, topic_ids: TopicIds) -> None:
+    def __init__(
+        self,
+        start_at: StartAt,
+        topic_ids: TopicIds,
+        topics: SubscribedTopics,
+        offsets: OffsetRequests,
+        longest_ask_s: float,
+    ) -> None:
         self._start_at = start_at
         self._topic_ids = topic_ids
+        self._topics = topics
+        self._offsets = offsets
+        self._patience = Patience(ASK_TIMEOUT_S, longest_ask_s)
+        self._undecided: set[PartitionKey] = set()
         self._log = structlog.get_logger()
 
-    def find(self, consumer: Consumer, keys: Sequence[PartitionKey]) -> ResolvedStarts:
-        """Find where these partitions start.
+    def find(self, consumer: Consumer, keys: Sequence[PartitionKey]) -> Iterator[ResolvedStarts]:
+        """Find where these partitions start, in steps.
 
-        A partition without a position, in a topic where the group has one, is new: it starts at its
-        beginning, regardless of `start_at`, or its first records would be skipped. To keep this
-        decidable, the first member that reads a topic commits a start position (a pin) for all its
-        partitions, also for those of other members, when `start_at` is `latest` or a time. A
-        partition without traffic then has a position too.
+        1. A partition with a valid position starts there.
+        2. A partition without one, in a group that has a position in any subscribed partition, is
+           new: it starts at its beginning, regardless of `start_at`, or its first records would be
+           skipped. So does a topic that did not exist when this process started.
+        3. If the group has no position at all, `start_at` decides. Then positions (pins) of all
+           subscribed partitions are committed together, also of those that other members own, and
+           reading starts from them in the next round. Without the pins, a partition that is at rest
+           would look new to the next member that reads it.
 
         A position of a deleted topic with the same name does not count: the records of the new
-        topic were never read. The group still knows the topic, so it starts at its beginning. The
-        topic ids are requested first: if the topic is recreated between the two requests, its
-        position is stored with the old id, and that is noticed later.
+        topic were never read. The topic ids are requested first: if the topic is recreated between
+        the two requests, its position is stored with the old id, and that is noticed later.
 
-        Raises: `KafkaException` if the group's positions cannot be read; no partition starts.
+        Raises: `KafkaException` if the brokers do not answer; what was found before remains valid.
         """
+        try:
+            yield from self._round(consumer, keys)
+        except KafkaException as error:
+            self._patience.failed(error.args[0])
+            raise
+
+    def _round(self, consumer: Consumer, keys: Sequence[PartitionKey]) -> Iterator[ResolvedStarts]:
         ids = self._topic_ids.ask({topic for topic, _ in keys})
+        yield NOTHING
         committed = self._committed(consumer, keys)
-        found = ResolvedStarts([], [], None)
-        for key, position in committed.items():
-            topic_id = ids.get(key[0], position.topic_id)
-            # Partitions with a valid position need no further request.
-            if not self._is_outdated(key, position, ids):
-                found.starts.append(
-                    StartPosition(
-                        key, position.offset, position.offset, position.leader_epoch, topic_id
-                    )
-                )
-        with_position = {start.key for start in found.starts}
-        topics: dict[str, _Topic] = {}
-        failures = 0
-        for key in keys:
-            if key in with_position:
-                continue
-            try:
-                if key[0] not in topics:
-                    topics[key[0]] = topic = self._ask_topic(consumer, key[0], ids.get(key[0]))
-                    # The first member that reads the topic commits a start position for every
-                    # partition.
-                    if not topic.known and self._start_at != "earliest":
-                        found.pins.extend(
-                            self._pins(consumer, key[0], topic.partitions, ids.get(key[0]))
-                        )
-                begin = self._begin(consumer, key, topics[key[0]].known)
-                found.starts.append(StartPosition(key, begin, None, None, ids.get(key[0])))
-            except KafkaException as error:
-                failures += 1
-                found = found._replace(failed=error.args[0])
-                # The thread has to poll again: the rest is tried in the next iteration.
-                if failures == _GIVE_UP_AFTER:
-                    break
-        return found
+        starts = self._at_positions(committed, ids)
+        yield ResolvedStarts(starts)
+        with_position = {start.key for start in starts}
+        without = [key for key in keys if key not in with_position]
+        if not without:
+            return
+        described = self._topics.describe(
+            consumer, self._patience.timeout_s, {key[0] for key in without}
+        )
+        leaders = leaders_of(described)
+        yield NOTHING
+        is_new_group = not committed and self._start_at != "earliest"
+        if is_new_group:
+            present = self._committed(consumer, leaders, of_others=True)
+            is_new_group = not present
+            # Another member may have committed the positions of all partitions since the request
+            # above. Then our partitions have one too, and are not new.
+            ours = {key: present[key] for key in without if key in present}
+            without = [key for key in without if key not in present]
+            yield ResolvedStarts(self._at_positions(ours, ids))
+        if is_new_group:
+            yield from self._pin(consumer, leaders)
+        else:
+            yield from self._begin(without, leaders, ids)
+        errors = [topic.error for topic in described.values() if topic.error is not None]
+        if errors and any(key not in leaders for key in without):
+            # The topic may have been deleted since the assignment.
+            yield ResolvedStarts(failed=errors[0])
+
+    def _at_positions(
+        self, committed: Mapping[PartitionKey, _Committed], ids: Mapping[str, str]
+    ) -> list[StartPosition]:
+        """Return the starts of partitions whose position is valid."""
+        return [
+            StartPosition(
+                key,
+                position.offset,
+                position.offset,
+                position.leader_epoch,
+                ids.get(key[0], position.topic_id),
+            )
+            for key, position in committed.items()
+            if not self._is_outdated(key, position, ids)
+        ]
+
+    def _begin(
+        self,
+        keys: Sequence[PartitionKey],
+        leaders: Mapping[PartitionKey, int],
+        ids: Mapping[str, str],
+    ) -> Iterator[ResolvedStarts]:
+        wanted: dict[PartitionKey, StartAt] = {
+            key: self._start_at_of(key) if key in self._undecided else "earliest" for key in keys
+        }
+        errors = _without_leader(wanted, leaders)
+        begun: list[PartitionKey] = []
+        for found in self._offsets.answers(wanted, leaders, errors):
+            begun += found
+            yield ResolvedStarts(
+                [
+                    StartPosition(key, offset, None, None, ids.get(key[0]))
+                    for key, offset in found.items()
+                ]
+            )
+        self._decided(
+            begun, "earliest", _EARLIEST if self._start_at == "earliest" else _NEW_PARTITIONS
+        )
+        if errors:
+            yield ResolvedStarts(failed=errors[0])
+
+    def _pin(
+        self, consumer: Consumer, leaders: Mapping[PartitionKey, int]
+    ) -> Iterator[ResolvedStarts]:
+        ids = self._topic_ids.ask({topic for topic, _ in leaders})
+        yield NOTHING
+        # A topic whose id was known and is not reported now may be recreated: then it must start at
+        # its beginning, so it waits.
+        unknown = {
+            topic for topic, _ in leaders if topic not in ids and self._topic_ids.is_known(topic)
+        }
+        wanted = {key: self._start_at_of(key) for key in leaders if key[0] not in unknown}
+        errors = [
+            KafkaError(KafkaError.REQUEST_TIMED_OUT, f"no broker reports the id of {topic}")
+            for topic in sorted(unknown)
+        ]
+        errors += _without_leader(wanted, leaders)
+        offsets: dict[PartitionKey, int] = {}
+        for found in self._offsets.answers(wanted, leaders, errors):
+            offsets |= found
+            yield NOTHING
+        # The others wait for their leaders, and must not look new when the pins are committed.
+        self._undecided = {key for key in leaders if key not in offsets and key[0] not in unknown}
+        # Another member may have committed meanwhile; its positions stay.
+        present = self._committed(consumer, leaders, of_others=True)
+        pins = [
+            TopicPartition(*key, offset, ids.get(key[0], ""))
+            for key, offset in offsets.items()
+            if key not in present
+        ]
+        self._decided([(pin.topic, pin.partition) for pin in pins], str(self._start_at), _NEW_GROUP)
+        yield ResolvedStarts(pins=pins, failed=errors[0] if errors else None)
+
+    def _start_at_of(self, key: PartitionKey) -> StartAt:
+        if self._topic_ids.was_recreated(key[0]) or self._topics.is_born(key[0]):
+            return "earliest"
+        return self._start_at
+
+    def _decided(self, keys: Sequence[PartitionKey], start_at: str, detail: str) -> None:
+        if keys:
+            self._log.info(
+                "start_positions_decided",
+                count=len(keys),
+                topics=len({topic for topic, _ in keys}),
+                start_at=start_at,
+                detail=detail,
+            )
 
     def _is_outdated(self, key: PartitionKey, position: _Committed, ids: Mapping[str, str]) -> bool:
         now = ids.get(key[0])
@@ -138,58 +248,13 @@ class StartPositions:
         )
         return True
 
-    def _ask_topic(self, consumer: Consumer, topic: str, topic_id: str | None) -> _Topic:
-        described = consumer.list_topics(topic, timeout=ASK_TIMEOUT_S).topics[topic]
-        # The topic may have been deleted since the assignment.
-        if described.error is not None:
-            raise KafkaException(described.error)
-        partitions = sorted(described.partitions)
-        known = self._topic_ids.was_recreated(topic) or bool(
-            self._committed(consumer, [(topic, each) for each in partitions])
-        )
-        if (
-            not known
-            and self._start_at != "earliest"
-            and topic_id is None
-            and self._topic_ids.is_known(topic)
-        ):
-            # A recreated topic starts at its beginning, one that was never read does not.
-            raise KafkaException(
-                KafkaError(KafkaError.REQUEST_TIMED_OUT, f"no broker reports the id of {topic}")
-            )
-        return _Topic(partitions, known)
-
-    def _pins(
-        self, consumer: Consumer, topic: str, partitions: Iterable[int], topic_id: str | None
-    ) -> list[TopicPartition]:
-        return [
-            TopicPartition(
-                topic, each, self._begin(consumer, (topic, each), known=False), topic_id or ""
-            )
-            for each in partitions
-        ]
-
-    def _begin(self, consumer: Consumer, key: PartitionKey, known: bool) -> int:  # noqa: FBT001 - a fact about the topic
-        where = TopicPartition(*key)
-        if isinstance(self._start_at, int) and not known:
-            [answer] = consumer.offsets_for_times(
-                [TopicPartition(*key, self._start_at)], timeout=ASK_TIMEOUT_S
-            )
-            if answer.error is not None:
-                raise KafkaException(answer.error)
-            # A negative offset: no record is that new, so reading starts at the end.
-            if answer.offset >= 0:
-                return answer.offset
-        low, end = consumer.get_watermark_offsets(where, timeout=ASK_TIMEOUT_S, cached=False)
-        return low if known or self._start_at == "earliest" else end
-
-    @staticmethod
     def _committed(
-        consumer: Consumer, keys: Iterable[PartitionKey]
+        self, consumer: Consumer, keys: Iterable[PartitionKey], *, of_others: bool = False
     ) -> dict[PartitionKey, _Committed]:
-        answers = consumer.committed([TopicPartition(*key) for key in keys], timeout=ASK_TIMEOUT_S)
+        asked = [TopicPartition(*key) for key in keys]
+        answers = consumer.committed(asked, timeout=self._patience.timeout_s) if asked else []
         for answer in answers:
-            if answer.error is not None:
+            if answer.error is not None and not (of_others and _is_hidden(answer.error)):
                 raise KafkaException(answer.error)
         return {
             (answer.topic, answer.partition): _Committed(
@@ -198,3 +263,21 @@ class StartPositions:
             for answer in answers
             if answer.offset >= 0
         }
+
+
+def _is_hidden(error: KafkaError) -> bool:
+    """Return whether a topic is gone, or not for this user: the group cannot read it."""
+    return class_of(error) in (ErrorClass.MISSING_TOPIC, ErrorClass.AUTH)
+
+
+def _without_leader(
+    wanted: dict[PartitionKey, StartAt], leaders: Mapping[PartitionKey, int]
+) -> list[KafkaError]:
+    """Take the partitions out that no broker leads, and return the error of each."""
+    absent = [key for key in wanted if leaders.get(key, -1) < 0]
+    for key in absent:
+        del wanted[key]
+    return [
+        KafkaError(KafkaError.LEADER_NOT_AVAILABLE, f"{topic}[{number}] has no leader")
+        for topic, number in absent
+    ]

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Protocol, cast
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
-from consumer.dead_letter.envelope import DeadLetterContext, RecordFault, full_copy, reference
+from consumer.dead_letter import envelope
+from consumer.dead_letter.envelope import DeadLetterContext, RecordFault
 from consumer.dead_letter.port import DeadLetter
 from consumer.errors import Fatal, Hold, HoldReason, Reason
 from consumer.model import Headers, PlainRecord
 
 if TYPE_CHECKING:
+    from confluent_kafka import Message
+
     from consumer.dead_letter.port import DeadLetterTopic
 
 LIMIT_BYTES = 200_000
@@ -49,6 +52,18 @@ class Candidate(Protocol):
 
 def read_topic(bootstrap: str, topic: str) -> list[DeadLetter]:
     """Return every message of a topic as a dead letter."""
+    return [
+        DeadLetter(
+            key=message.key(),
+            value=message.value(),
+            headers=tuple(cast("Headers", message.headers() or ())),
+        )
+        for message in read_messages(bootstrap, topic)
+    ]
+
+
+def read_messages(bootstrap: str, topic: str) -> list[Message]:
+    """Return every message of a topic."""
     consumer = Consumer(
         {
             "bootstrap.servers": bootstrap,
@@ -69,17 +84,14 @@ def read_topic(bootstrap: str, topic: str) -> list[DeadLetter]:
         if message.error() is not None:
             ended += 1
         else:
-            headers = cast("Headers", message.headers() or ())
-            found.append(
-                DeadLetter(key=message.key(), value=message.value(), headers=tuple(headers))
-            )
+            found.append(message)
     consumer.close()
     return found
 
 
-def forms(record: PlainRecord) -> tuple[DeadLetter, DeadLetter]:
-    """Return both forms of a record's dead letter."""
-    return full_copy(record, FAULT, CONTEXT), reference(record, FAULT, CONTEXT)
+def forms(record: PlainRecord) -> tuple[DeadLetter, DeadLetter, DeadLetter]:
+    """Return the forms of a record's dead letter."""
+    return envelope.forms(record, FAULT, CONTEXT)
 
 
 def plain_record(
@@ -109,17 +121,26 @@ class DeadLetterContract:
         self, candidate: Candidate, record: PlainRecord
     ) -> None:
         """The message that is read from the topic is the one that was sent."""
-        full, short = forms(record)
-        await candidate.dead_letters.send(full, short)
+        full, *smaller = forms(record)
+        await candidate.dead_letters.send(full, *smaller)
         assert [full] == candidate.read()
 
     async def test_g09_a_dead_letter_too_large_arrives_as_its_reference(
         self, candidate: Candidate
     ) -> None:
         """When the full copy exceeds the topic's limit, the reference form is sent."""
-        full, short = forms(plain_record(value=LARGE))
-        await candidate.dead_letters.send(full, short)
+        full, short, shortest = forms(plain_record(value=LARGE))
+        await candidate.dead_letters.send(full, short, shortest)
         assert [short] == candidate.read()
+
+    async def test_g09_a_reference_too_large_arrives_as_the_smallest_form(
+        self, candidate: Candidate
+    ) -> None:
+        """When the reference exceeds the topic's limit too, the position and the reason arrive."""
+        full, short, shortest = forms(plain_record(value=LARGE))
+        large = DeadLetter(key=LARGE, value=None, headers=short.headers)
+        await candidate.dead_letters.send(full, large, shortest)
+        assert [shortest] == candidate.read()
 
     async def test_a_dead_letter_too_large_does_not_affect_others(
         self, candidate: Candidate
@@ -130,7 +151,7 @@ class DeadLetterContract:
         await asyncio.gather(
             *(candidate.dead_letters.send(*forms) for forms in (*small[:10], large, *small[10:]))
         )
-        assert sorted([*(full.key or b"" for full, _ in small), b"ref"]) == sorted(
+        assert sorted([*(full.key or b"" for full, *_ in small), b"ref"]) == sorted(
             b"ref" if found.value is None else found.key or b"" for found in candidate.read()
         )
 
@@ -138,8 +159,8 @@ class DeadLetterContract:
         self, candidate: Candidate
     ) -> None:
         """Dead letters just below the limit arrive in full, even if many are sent at once."""
-        full, short = forms(plain_record(value=LARGE[: LIMIT_BYTES * 3 // 5]))
-        await asyncio.gather(*(candidate.dead_letters.send(full, short) for _ in range(12)))
+        full, *smaller = forms(plain_record(value=LARGE[: LIMIT_BYTES * 3 // 5]))
+        await asyncio.gather(*(candidate.dead_letters.send(full, *smaller) for _ in range(12)))
         assert [full] * 12 == candidate.read()
 
     async def test_an_outage_is_a_hold(self, candidate: Candidate) -> None:

@@ -113,9 +113,9 @@ async def test_memory_accepts_dead_letters_again_after_an_outage() -> None:
     """The same dead letter is accepted after the outage."""
     memory = MemoryDeadLetterTopic()
     memory.break_down()
-    full, short = forms(plain_record())
+    full, *smaller = forms(plain_record())
     with pytest.raises(Hold):
-        await memory.send(full, short)
+        await memory.send(full, *smaller)
     memory.recover()
-    await memory.send(full, short)
+    await memory.send(full, *smaller)
     assert [full] == memory.letters

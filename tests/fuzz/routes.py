@@ -7,12 +7,21 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
 
-from consumer.mapping.settings import FieldRule, FieldType, ObjectSettings, RouteSettings, TimeUnit
+from consumer.decoding.opened import ExactFloat
+from consumer.mapping.settings import (
+    Comparison,
+    FieldRule,
+    FieldType,
+    ObjectSettings,
+    RouteSettings,
+    TimeUnit,
+)
 from tests.fuzz.mutations import one_of
 
 if TYPE_CHECKING:
     import random
 
+    from consumer.mapping.settings import Listed, WhereEntry
     from tests.fuzz.seeds import Table
 
 _GUESSES = {
@@ -44,6 +53,16 @@ _CONSTANTS: dict[FieldType, list[Any]] = {
     FieldType.DATE: ["2020-01-01", None],
     FieldType.DATE_TIME: ["2020-01-01T00:00:00Z", None],
 }
+_BOUNDS: list[tuple[Any, Any]] = [
+    (0, None),
+    (None, 100),
+    (-1, ExactFloat("19.991")),
+    ("2024-01-01", None),
+    (None, "2026-01-01T00:00:00Z"),
+    ("1970-01-01", "2100-01-01T00:00:00+02:00"),
+]
+"""Bounds above and below, each pair of one kind."""
+
 _EPOCHS: tuple[TimeUnit, ...] = ("s", "ms", "us", "ns")
 _UNITS: dict[FieldType, tuple[TimeUnit, ...]] = {
     FieldType.TEXT: get_args(TimeUnit),
@@ -139,6 +158,8 @@ class RouteMaker:
             "where": self._where(),
             "custom": one_of(rng, [keep, several, refuse]) if rng.random() < 0.08 else None,
         }
+        if settings["where"] and settings["deletes"] == "delete":
+            settings["where_not_met"] = one_of(rng, ["filter", "delete"])
         route = RouteSettings(
             topics=(topic,), object="things", format=self._table.format, fields=rules, **settings
         )
@@ -148,16 +169,28 @@ class RouteMaker:
         kinds = _GUESSES.get(self._table.columns.get(name, ""), [FieldType.TEXT])
         return one_of(self._rng, kinds if self._rng.random() < 0.95 else list(FieldType))
 
-    def _where(self) -> dict[str, tuple[str | int | float | bool | None, ...]]:
+    def _where(self) -> dict[str, WhereEntry]:
         rng = self._rng
         if rng.random() < 0.85:
             return {}
         place = one_of(rng, [one_of(rng, self._columns), *_REFERENCES])
-        return {
-            place: tuple(
-                one_of(rng, ["a", "c", "u", 1, 0, None, True, "ann@example.com"]) for _ in range(4)
-            )
-        }
+        listed = tuple(
+            one_of(rng, ["a", "c", "u", 1, 0, None, True, "ann@example.com"]) for _ in range(4)
+        )
+        return {place: self._comparison(listed) if rng.random() < 0.5 else listed}
+
+    def _comparison(self, excluded: tuple[Listed, ...]) -> Comparison:
+        """Draw the tests of one path that the configuration accepts."""
+        rng = self._rng
+        above, below = one_of(rng, _BOUNDS)
+        is_time = isinstance(above or below, str)
+        return Comparison(
+            excluded=excluded if rng.random() < 0.5 else (),
+            above=above,
+            below=below,
+            unit=one_of(rng, [None, *get_args(TimeUnit)]) if is_time else None,
+            scale=one_of(rng, [None, 0, 2]) if not is_time else None,
+        )
 
     def _rule(self, name: str, target: FieldType) -> FieldRule:
         """Draw a rule that the configuration accepts."""

@@ -19,6 +19,7 @@ from tests.contract.dead_letters_contract import (
     DeadLetterContract,
     forms,
     plain_record,
+    read_messages,
     read_topic,
 )
 
@@ -81,15 +82,15 @@ class TestOnBroker(DeadLetterContract):
 
         The same dead letter is accepted when the broker is back.
         """
-        full, short = forms(plain_record())
+        full, *smaller = forms(plain_record())
         await candidate.check()
         broker.kill()
         with pytest.raises(
             Hold, match=r"dead-letter topic dead-letters-.* did not accept a dead letter"
         ):
-            await candidate.dead_letters.send(full, short)
+            await candidate.dead_letters.send(full, *smaller)
         broker.restart()
-        await candidate.dead_letters.send(full, short)
+        await candidate.dead_letters.send(full, *smaller)
         assert full in candidate.read()
 
     async def test_the_check_finds_an_outage(  # type: ignore[override]  # restarts the broker afterwards
@@ -124,8 +125,8 @@ async def test_g09_a_large_dead_letter_that_compresses_is_kept_whole(
     topic = f"dead-letters-{uuid4()}"
     kafka_broker.create_topic(topic)
     dead_letters = _producer(kafka_broker, topic)
-    full, short = forms(plain_record(value=b"text " * 400_000))
-    await dead_letters.send(full, short)
+    full, *smaller = forms(plain_record(value=b"text " * 400_000))
+    await dead_letters.send(full, *smaller)
     await dead_letters.close()
     assert [full] == read_topic(kafka_broker.bootstrap, topic)
 
@@ -137,17 +138,58 @@ async def test_g09_an_incompressible_megabyte_fits_the_default_limit(
     topic = f"dead-letters-{uuid4()}"
     kafka_broker.create_topic(topic)
     dead_letters = _producer(kafka_broker, topic)
-    full, short = forms(plain_record(value=LARGE))
-    await dead_letters.send(full, short)
+    full, *smaller = forms(plain_record(value=LARGE))
+    await dead_letters.send(full, *smaller)
     await dead_letters.close()
     assert [full] == read_topic(kafka_broker.bootstrap, topic)
 
 
 async def test_a_topic_that_accepts_nothing_is_a_hold(kafka_broker: KafkaBroker) -> None:
-    """Even the reference is too large: the operator has to raise the limit."""
+    """Even the smallest form is too large: the operator has to raise the limit."""
     topic = f"dead-letters-{uuid4()}"
-    kafka_broker.create_topic(topic, config={"max.message.bytes": "200"})
+    kafka_broker.create_topic(topic, config={"max.message.bytes": "100"})
     dead_letters = _producer(kafka_broker, topic)
     with pytest.raises(Hold, match=r"raise max\.message\.bytes"):
         await dead_letters.send(*forms(plain_record()))
     await dead_letters.close()
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"), [(300, "minimal"), (2_000, "reference")], ids=["300-B", "2000-B"]
+)
+async def test_g09_a_topic_with_a_small_limit_gets_a_smaller_form(
+    kafka_broker: KafkaBroker, limit: int, expected: str
+) -> None:
+    """Nothing waits for a topic that is too small for the record."""
+    topic = f"dead-letters-{uuid4()}"
+    kafka_broker.create_topic(topic, config={"max.message.bytes": str(limit)})
+    dead_letters = _producer(kafka_broker, topic)
+    letters = forms(plain_record(value=LARGE[:5_000]))
+    await dead_letters.send(*letters)
+    await dead_letters.close()
+    by_name = dict(zip(("full", "reference", "minimal"), letters, strict=True))
+    assert [by_name[expected]] == read_topic(kafka_broker.bootstrap, topic)
+
+
+async def test_a_compacted_topic_that_refuses_null_keys_is_a_hold(
+    kafka_broker: KafkaBroker,
+) -> None:
+    """The hold says which setting of the topic to change."""
+    topic = f"dead-letters-{uuid4()}"
+    kafka_broker.create_topic(topic, config={"cleanup.policy": "compact"})
+    dead_letters = _producer(kafka_broker, topic)
+    with pytest.raises(Hold, match=r"set cleanup\.policy=delete on the topic"):
+        await dead_letters.send(*forms(plain_record(key=None)))
+    await dead_letters.close()
+
+
+async def test_a_dead_letter_has_the_time_of_its_sending(kafka_broker: KafkaBroker) -> None:
+    """A record of 1970 would be removed by retention at once."""
+    topic = f"dead-letters-{uuid4()}"
+    kafka_broker.create_topic(topic)
+    dead_letters = _producer(kafka_broker, topic)
+    before_ms = SystemClock().wall_ms()
+    await dead_letters.send(*forms(plain_record()))
+    await dead_letters.close()
+    [message] = read_messages(kafka_broker.bootstrap, topic)
+    assert before_ms <= message.timestamp()[1]

@@ -104,7 +104,7 @@ async def test_i10_a_topic_recreated_while_it_is_read_starts_at_its_beginning(
     topic = topic_of(kafka_broker)
     produce(kafka_broker, topic, numbers(10))
     async with Member(kafka_broker.bootstrap, group_name(), topic, start_at="latest") as member:
-        await member.listener.until(lambda: member.listener.commits)
+        await member.listener.until(lambda: member.listener.assignments)
         kafka_broker.delete_topic(topic)
         await member.listener.until(lambda: not member.listener.assignments)
         kafka_broker.create_topic(topic)
@@ -159,7 +159,7 @@ async def test_a_start_at_the_end_is_committed_at_once(kafka_broker: KafkaBroker
     topic, group = topic_of(kafka_broker), group_name()
     produce(kafka_broker, topic, numbers(5))
     async with Member(kafka_broker.bootstrap, group, topic, start_at="latest") as first:
-        await first.listener.until(lambda: first.listener.commits)
+        await first.listener.until(lambda: first.listener.assignments)
     produce(kafka_broker, topic, numbers(2))
     async with Member(kafka_broker.bootstrap, group, topic, start_at="latest") as second:
         await second.listener.until(lambda: len(second.listener.records) == 2)
@@ -174,7 +174,7 @@ async def test_i10_a_new_partition_of_a_known_topic_starts_at_its_beginning(
     topic, group = topic_of(kafka_broker), group_name()
     produce(kafka_broker, topic, numbers(5))
     async with Member(kafka_broker.bootstrap, group, topic, start_at="latest") as member:
-        await member.listener.until(lambda: member.listener.commits)
+        await member.listener.until(lambda: member.listener.assignments)
         kafka_broker.add_partitions(topic, 2)
         produce(kafka_broker, topic, numbers(3), 1)
         await member.listener.until(lambda: len(member.listener.offsets(1)) == 3)

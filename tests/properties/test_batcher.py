@@ -13,18 +13,23 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from consumer.batching.batch import ENVELOPE_BYTES, Batch
 from consumer.batching.batcher import Batcher
+from consumer.batching.body_limit import BodyLimit
 from consumer.batching.conflation import Conflation, merge, no_conflation, replace
 from consumer.model import Assignment, Change, Delete, Low, Operation, PlainRecord, Target, Upsert
 from consumer.offsets.watermark import lowest, position
 
 BATCH_BYTES = 120
+SMALLEST_BYTES = 30
 DELETE_IDS = 3
 KEYS = ["a", "b", "c", "d", "e"]
 TOPICS = ["t0", "t1"]
 
 
 class BatcherMachine(RuleBasedStateMachine):
-    """Every change is logged by key; a model tenant applies the settled batches."""
+    """Every change is logged by key; a model tenant applies the settled batches.
+
+    Bodies are small here, so the smallest limit that is learned is too.
+    """
 
     conflation: Conflation = staticmethod(replace)
 
@@ -33,6 +38,7 @@ class BatcherMachine(RuleBasedStateMachine):
         self.batcher = Batcher(
             Target("c", "o"), type(self).conflation, batch_bytes=BATCH_BYTES, delete_ids=DELETE_IDS
         )
+        self.batcher.body_limit = BodyLimit(BATCH_BYTES, SMALLEST_BYTES)
         self.assignments = [Assignment(topic, 0, 1, 0, None) for topic in TOPICS]
         self.log: dict[str, list[tuple[int, Assignment, int]]] = defaultdict(list)
         self.unsettled: dict[str, list[tuple[int, Assignment, int]]] = defaultdict(list)
@@ -93,7 +99,7 @@ class BatcherMachine(RuleBasedStateMachine):
     def take(self) -> None:
         """Have delivery take a ready batch."""
         if self.batcher.ready:
-            self.in_flight.append(self.batcher.ready.popleft())
+            self.in_flight.append(self.batcher.fitted(self.batcher.ready.popleft()))
 
     @rule(which=st.integers(0, 9))
     def settle(self, which: int) -> None:
@@ -114,6 +120,33 @@ class BatcherMachine(RuleBasedStateMachine):
                 at = 1 + cut % (len(keys) - 1)
                 parts = self.batcher.split(batch, [keys[:at], keys[at:]])
                 assert parts == [self.batcher.ready[0], self.batcher.ready[1]]
+
+    @rule(which=st.integers(0, 9), later_s=st.sampled_from([0.0, 700.0]))
+    def refuse_size(self, which: int, later_s: float) -> None:
+        """Answer one batch in flight with 413; its parts are within the limit and smaller."""
+        self.moments += int(later_s)
+        if self.in_flight:
+            batch = self.in_flight[which % len(self.in_flight)]
+            self.batcher.body_limit.refused(
+                batch.body_bytes, len(batch.changes), float(self.moments)
+            )
+            if len(batch.changes) > 1:
+                self.in_flight.remove(batch)
+                limit_bytes = self.batcher.body_limit.limit_bytes
+                if limit_bytes >= batch.body_bytes:
+                    limit_bytes = batch.body_bytes // 2
+                parts = self.batcher.split(batch, batch.groups_within(limit_bytes))
+                assert len(parts) > 1
+                assert all(
+                    part.body_bytes <= limit_bytes or len(part.changes) == 1 for part in parts
+                )
+
+    @rule(which=st.integers(0, 9))
+    def accept_size(self, which: int) -> None:
+        """Learn from a batch that is about to be accepted."""
+        if self.in_flight:
+            batch = self.in_flight[which % len(self.in_flight)]
+            self.batcher.body_limit.accepted(batch.body_bytes, float(self.moments))
 
     def apply(self, batch: Batch) -> None:
         """Apply a batch as the tenant would, and remove the offsets that it settles."""

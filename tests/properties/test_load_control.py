@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from consumer.delivery.load_control import RateBucket
+from consumer.delivery.load_control import RateBucket, late_s
 
 TENANT = 250
 Step = tuple[float, int]
@@ -120,3 +120,66 @@ def test_partitions_that_move_take_their_rate_with_them(moves: list[Step], lanes
                 starts.append(at_s)
         now_s += duration_s
     assert most_in_a_second(starts) <= TENANT
+
+
+@pytest.mark.holds("I14")
+@given(
+    rate=st.integers(1, TENANT),
+    lanes=st.integers(1, 40),
+    lateness=st.lists(st.floats(0.0, 0.5), min_size=1, max_size=7),
+    events=st.lists(st.tuples(st.floats(0.0, 0.7), st.integers(0, 3)), max_size=8),
+    delays=st.lists(st.floats(0.0, 1.0), min_size=1, max_size=11),
+)
+@example(rate=8, lanes=32, lateness=[0.0], events=[], delays=[1.0, 0.0])
+@example(rate=8, lanes=32, lateness=[0.5, 0.0, 0.1], events=[], delays=[1.0, 1.0, 1.0, 0.0])
+@example(rate=1, lanes=4, lateness=[0.0], events=[], delays=[1.0, 0.0])
+@example(rate=250, lanes=40, lateness=[0.0], events=[], delays=[1.0, 0.0])
+def test_requests_that_arrive_late_do_not_exceed_the_rate(
+    rate: int, lanes: int, lateness: list[float], events: list[Step], delays: list[float]
+) -> None:
+    """Reservations, late wakers, pauses, refusals and shares in any order.
+
+    Neither a sliding second of starts nor one of arrivals holds more than the rate.
+    """
+    bucket = RateBucket(rate)
+    bucket.set_share(1, 1, -2.0)
+    happens: list[Step] = []
+    at_s = 0.0
+    for after_s, kind in events:
+        at_s += after_s
+        happens.append((at_s, kind))
+    starts: list[float] = []
+    waking = [(0.0, lane, False) for lane in range(lanes)]
+    turn = 0
+    while waking[0][0] < UNTIL_S:
+        now_s, lane, has_place = heapq.heappop(waking)
+        while happens and happens[0][0] <= now_s:
+            match happens.pop(0)[1]:
+                case 0:
+                    bucket.pause_until(now_s, 0.3)
+                case 1:
+                    bucket.throttled(now_s)
+                case kind:
+                    bucket.set_share(kind - 1, 2, now_s)
+        wait_s = bucket.start(now_s) if has_place else bucket.reserve(now_s)
+        turn += 1
+        if wait_s == 0.0:
+            starts.append(now_s)
+            heapq.heappush(waking, (now_s + 0.001, lane, False))
+        else:
+            late = lateness[turn % len(lateness)]
+            heapq.heappush(waking, (now_s + wait_s + late, lane, True))
+    arrivals = [
+        start_s + delays[at % len(delays)] * late_s(rate) for at, start_s in enumerate(starts)
+    ]
+    assert most_in_a_second([*starts]) <= rate
+    assert most_in_a_second(arrivals) <= rate
+
+
+@pytest.mark.parametrize(("rate", "least"), [(1, 0.8), (2, 0.8), (8, 5.5), (50, 40), (250, 227)])
+def test_the_margin_leaves_most_of_the_rate(rate: int, least: float) -> None:
+    """A replay that may send 8 requests a second sends more than 5."""
+    bucket = RateBucket(rate)
+    bucket.set_share(1, 1, -2.0)
+    starts = [at_s for at_s in drive(bucket, 40, 0.0, [0.0]) if at_s >= UNTIL_S - 2.5]
+    assert len(starts) >= least * 2.4

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from consumer.decoding.filtered import FILTERED
 from consumer.mapping.fast_path import converters, flat_marks, plan
 from consumer.mapping.routing import RouteTable
 from consumer.mapping.settings import (
     BeforeSettings,
+    Comparison,
     FieldRule,
     FieldType,
     ObjectSettings,
@@ -19,7 +21,7 @@ from consumer.mapping.settings import (
     RowSettings,
 )
 from consumer.mapping.times import moment_text
-from consumer.model import PlainRecord
+from consumer.model import FilterRule, PlainRecord
 from tests.fuzz.ways import Reference, in_runs, one_by_one
 from tests.properties.journeys import FIELDS, NOT_ROWS, TOPIC, scenarios
 
@@ -149,6 +151,48 @@ def test_route_with_its_own_envelope_maps_like_the_slow_path() -> None:
     records = [PlainRecord(TOPIC, value=value.encode()) for value in values]
 
     assert difference(route, target, records) is None
+
+
+def where_scenario() -> tuple[RouteSettings, ObjectSettings, list[PlainRecord]]:
+    """Return rows that meet `where`, that leave it, and that cannot be compared."""
+    amounts = ["10", "10", "3", '"7"', "5", "5.000000000000000000001", "null", '"x"', "true"]
+    values = [
+        f'{{"op":"u","before":{{"id":1}},"after":{{"id":1,"amount":{amount}}}}}'
+        for amount in amounts
+    ]
+    values.append('{"op":"u","before":{"id":1},"after":{"id":2,"amount":3}}')
+    values.append('{"op":"d","before":{"id":1,"amount":3}}')
+    route = RouteSettings(
+        topics=(TOPIC,),
+        object="things",
+        format="debezium",
+        where={"amount": Comparison(above=5)},
+        where_not_met="delete",
+    )
+    target = ObjectSettings(name="things", fields=FIELDS, primary_key="id")
+    return route, target, [PlainRecord(TOPIC, value=value.encode()) for value in values]
+
+
+def test_rows_that_leave_are_mapped_like_the_slow_path() -> None:
+    """A row that does not meet `where` is deleted on both paths."""
+    assert difference(*where_scenario()) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "planted"),
+    [
+        pytest.param("leaver", lambda *_: lambda *_: FILTERED[FilterRule.WHERE], id="not-deleted"),
+        pytest.param("_key_change_lines", lambda _: (), id="the-old-key-stays"),
+        pytest.param("deleter", lambda *_: lambda *_: FILTERED[FilterRule.WHERE], id="no-delete"),
+    ],
+)
+def test_planted_bug_of_rows_that_leave_is_seen(
+    name: str, planted: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The comparison sees a fast path that keeps a row which does not meet `where`."""
+    monkeypatch.setattr(plan, name, planted)
+
+    assert difference(*where_scenario()) is not None
 
 
 def test_odd_records_after_plain_ones_are_mapped_like_the_slow_path() -> None:

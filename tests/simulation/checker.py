@@ -297,6 +297,9 @@ class Sender:
             self._paused_until_s = max(self._paused_until_s, self._clock.now_s() + int(after))
         return outcome
 
+    def leave(self, origin: str) -> None:
+        """Close nothing: no connection is open."""
+
     async def close(self) -> None:
         """Close nothing."""
 

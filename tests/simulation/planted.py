@@ -145,8 +145,8 @@ def sealed_keys_forgotten(patch: pytest.MonkeyPatch) -> None:
     """A key in flight does not hold its next change back."""
     seal = Batcher._seal
 
-    def forgetting(self: Batcher, operation: Operation) -> Batch:
-        fresh = seal(self, operation)
+    def forgetting(self: Batcher, operation: Operation, now_s: float) -> Batch:
+        fresh = seal(self, operation, now_s)
         self._sealed_keys.clear()
         return fresh
 

@@ -22,7 +22,7 @@ from tests.simulation.world import CUSTOMERS, ROUTES, TOPIC, VIEWS, World, setti
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from consumer.mapping.settings import ObjectSettings
+    from consumer.mapping.settings import ObjectSettings, RouteSettings
     from consumer.operations.replay.plan import ReplayPlan
     from consumer.operations.replay.state import ReplayRequest
     from consumer.source.port import Source
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 UNDATED = msgspec.structs.replace(CUSTOMERS, record_modified=None)
 PARTIAL = msgspec.structs.replace(UNDATED, refresh_mode="partial")
+DATED_PARTIAL = msgspec.structs.replace(CUSTOMERS, refresh_mode="partial")
 RATE = 10
 
 
@@ -106,13 +107,20 @@ class Replaying:
         return None if task.cancelled() else task.result()
 
 
-BROKEN = tuple(
-    msgspec.structs.replace(route, fields={"email": FieldRule(const="broken")})
-    if route.object == "customers"
-    else route
-    for route in ROUTES
-)
+def _constant(email: str) -> tuple[RouteSettings, ...]:
+    return tuple(
+        msgspec.structs.replace(route, fields={"email": FieldRule(const=email)})
+        if route.object == "customers"
+        else route
+        for route in ROUTES
+    )
+
+
+BROKEN = _constant("broken")
 """The wrong mapping with which the live daemon delivered the log."""
+
+HALF = _constant("half")
+"""Another mapping, which is not right either."""
 
 
 def world_of(described: ObjectSettings, *, seed: int = 1) -> World:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import msgspec
 import pytest
 
+from consumer.bulk.disk import disk_error
+from consumer.bulk.files import CsvFiles
+from consumer.bulk.spool import Spool
 from consumer.delivery.settings import DeliverySettings
 from consumer.errors import HoldReason
 from consumer.mapping.settings import FlushSettings, RouteSettings
@@ -20,7 +26,6 @@ from tests.simulation.world import CUSTOMERS, TOPIC, VIEWS, World, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
-    from pathlib import Path
 
     from consumer.mapping.settings import ObjectSettings
 
@@ -373,3 +378,49 @@ async def _two_routes(folder: str) -> None:
     )
     assert_folded(world, range(500), "people")
     await member.kill()
+
+
+NO_SPACE = OSError(errno.ENOSPC, "No space left on device")
+
+
+@scenario
+async def test_a_full_disk_holds_its_object_and_nothing_else(world: World) -> None:
+    """The other route continues; every row is sent once there is space, within 30 s."""
+    member = world.member()
+    await member.start(0)
+    member.source.assign([("views", 0)])
+    write(world, range(100))
+    no_space = disk_error(NO_SPACE, Path("spool"))
+    with patch.object(Spool, "_write", side_effect=no_space):
+        write(world, range(100, 400))
+        await world.until(lambda: HoldReason.SPOOL in hold_reasons(world))
+        for at in range(50):
+            world.put(b'{"id":"%d","page":"/","at":"2025-06-15T00:00:00Z"}' % at, topic="views")
+        await world.until(lambda: world.log.committed.get(("views", 0)) == 50)
+        await world.clock.sleep(2 * EVERY_S)
+        assert [] == requests_of(world, *STEPS)
+        [held] = member.status().holds
+    assert "set delivery.spool_dir" in held.detail
+    await world.clock.sleep(31)
+    assert HoldReason.SPOOL not in hold_reasons(world)
+    await world.until(member.settled)
+    assert_folded(world, range(400))
+    assert_accounted(world)
+    await member.stop()
+
+
+@scenario
+async def test_job_files_that_do_not_fit_are_a_hold(world: World) -> None:
+    """No job begins without its files; it begins when they fit."""
+    member = world.member()
+    await member.start(0)
+    write(world, range(100))
+    await world.clock.sleep(EVERY_S / 2)
+    with patch.object(CsvFiles, "_put", side_effect=NO_SPACE):
+        await world.until(lambda: HoldReason.SPOOL in hold_reasons(world))
+        await world.clock.sleep(EVERY_S)
+        assert [] == requests_of(world, *STEPS)
+    await world.until(member.settled)
+    assert_folded(world, range(100))
+    assert set() == hold_reasons(world)
+    await member.stop()

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 from consumer.dead_letter.envelope import (
     DeadLetterContext,
     RecordFault,
-    full_copy,
+    forms,
     original_headers,
-    reference,
 )
 from consumer.errors import HoldReason, Reason
 from consumer.model import PlainRecord
@@ -191,7 +190,7 @@ def test_a_hundred_thousand_fuzzed_records_come_back_byte_for_byte() -> None:
                 detail="made up",
                 first_failed_at_ms=1,
             )
-            await topic.send(full_copy(record, fault, CONTEXT), reference(record, fault, CONTEXT))
+            await topic.send(*forms(record, fault, CONTEXT))
 
     VirtualLoop.run(send())
     assert FUZZED == len(topic.letters)

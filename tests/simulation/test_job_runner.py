@@ -11,6 +11,7 @@ from consumer.bulk.job_journal import JobJournal, JournalEntry
 from consumer.bulk.job_state import HourlyJobs, JobState
 from consumer.bulk.requests import IngestionJobs
 from consumer.bulk.runner import Broken, Finished, JobPlan, JobRunner
+from consumer.errors import HoldReason
 from consumer.model import Operation, Target
 from consumer.sandbox.in_process import InProcessTransport
 from consumer.sandbox.wire import Endpoint
@@ -34,6 +35,7 @@ class RecordingWatch:
         self.phases: list[str] = []
         self.found: list[str] = []
         self.holds: list[str] = []
+        self.reasons: list[HoldReason] = []
 
     def phase(self, phase: str, job_id: str | None) -> None:
         """Record the phase."""
@@ -43,6 +45,7 @@ class RecordingWatch:
     def held(self, hold: HoldLane) -> None:
         """Record a hold."""
         self.holds.append(hold.detail)
+        self.reasons.append(hold.reason)
 
     def released(self) -> None:
         """Record the end of a hold."""
@@ -196,3 +199,26 @@ async def test_a_job_that_fails_no_longer_counts_as_running(tmp_path: Path) -> N
     assert isinstance(await api.runner.run(api.plan, api.journal, api.steps), Broken)
     await api.cut_at(Endpoint.UPLOAD, 3)
     assert 0 == jobs.running
+
+
+@pytest.mark.holds("I14")
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("step", ["create-job", "upload", "close-job", "job"])
+@scenario
+async def test_a_pause_that_the_service_asks_for_is_kept(
+    tmp_path: Path, step: str, status: int
+) -> None:
+    """No request of any job comes before Retry-After, and the wait is a RATE hold."""
+    api = ApiUser(tmp_path)
+    api.world.faults(f"{step} nth=1 status={status} retry-after=400")
+    await api.runner.run(api.plan, api.journal, api.steps)
+    lines = [
+        line
+        for line in api.world.tenant.requests
+        if line.endpoint not in (Endpoint.TOKEN, Endpoint.EXCHANGE)
+    ]
+    [refused] = [at for at, line in enumerate(lines) if line.status == status]
+    assert 400.0 <= lines[refused + 1].now_s - lines[refused].now_s <= 445.0
+    assert [HoldReason.RATE] == api.steps.reasons
+    assert [] == api.steps.holds
+    assert ["1", "2"] == api.rows()

@@ -166,3 +166,27 @@ def test_a_clock_that_is_off_is_named(skew: str, side: str, tmp_path: Path) -> N
         await member.stop()
 
     VirtualLoop.run(steps())
+
+
+@pytest.mark.holds("I14")
+@pytest.mark.parametrize("endpoint", ["token", "exchange"])
+@pytest.mark.parametrize("status", [429, 503])
+@scenario
+async def test_a_pause_of_the_login_is_kept_and_named(endpoint: str, status: int) -> None:
+    """Nothing is asked before Retry-After; the hold is RATE; then all rows arrive."""
+    world = World()
+    fill(world, 2_000)
+    member = await begin(
+        world, f"upsert nth=1 revoke-tokens; {endpoint} nth=1 status={status} retry-after=400"
+    )
+    await world.until(lambda: {HoldReason.RATE} == {hold.reason for hold in member.status().holds})
+    [refused] = [line for line in world.tenant.requests if line.status == status]
+    await asyncio.sleep(refused.now_s + 399.0 - world.clock.now_s())
+    assert [refused] == [
+        line
+        for line in world.tenant.requests
+        if line.now_s >= refused.now_s and str(line.endpoint) in ("token", "exchange")
+    ]
+    await world.until(member.settled, within_s=90)
+    assert not member.status().holds
+    await member.stop()

@@ -11,10 +11,13 @@ import msgspec
 import pytest
 
 from consumer.errors import Refusal
+from consumer.operations.replay.given_versions import ExpectedRows
 from consumer.operations.replay.source import ReplaySource
 from consumer.operations.replay.state import ReplayRequest
-from consumer.sandbox.virtual_time import VirtualLoop
+from consumer.sandbox.virtual_time import BEGINNING_MS, VirtualLoop
 from tests.simulation.replaying import (
+    DATED_PARTIAL,
+    HALF,
     PARTIAL,
     RATE,
     UNDATED,
@@ -32,6 +35,10 @@ from tests.simulation.world import CUSTOMERS, TOPIC, VIEWS, World, settings
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from consumer.mapping.settings import ObjectSettings
+
+NOW_US = BEGINNING_MS * 1_000
 
 
 @scenario
@@ -120,6 +127,81 @@ async def test_a_lifted_version_is_taken(tmp_path: Path) -> None:
     assert ["right", "right", "right", "newer", "newest", *["broken"] * 5] == [
         rows[str(key)] for key in range(10)
     ]
+
+
+@pytest.mark.parametrize("begin", [0, 45, 89])
+@pytest.mark.parametrize("described", [CUSTOMERS, DATED_PARTIAL], ids=["upsert", "partial"])
+@scenario
+async def test_a_lifted_replay_beats_versions_that_ties_have_raised(
+    begin: int, described: ObjectSettings, tmp_path: Path
+) -> None:
+    """Thirty changes of each row have one time, and the range may begin between them.
+
+    The mapping is fixed twice: the second replay beats the first.
+    """
+    world = world_of(described)
+    for _ in range(30):
+        for key in range(3):
+            world.change(key, "u", email="right")
+    await deliver_with_broken_mapping(world)
+    named = {str(key) for at, key in enumerate([*range(3)] * 30) if at >= begin}
+    request = ReplayRequest(topics=(TOPIC,), begin=str(begin), lifted=True)
+    await asyncio.sleep(1)
+    right, world.settings = world.settings, msgspec.structs.replace(world.settings, routes=HALF)
+    await Replaying(world, tmp_path, request).run()
+    assert {key: "half" if key in named else "broken" for key in table(world)} == table(world)
+    await asyncio.sleep(1)
+    world.settings = right
+    replaying = Replaying(world, tmp_path, request)
+    await replaying.run()
+    assert {key: "right" if key in named else "broken" for key in table(world)} == table(world)
+    assert replaying.plan is not None
+    assert ExpectedRows(win_count=len(named)) == replaying.plan.objects[0].expected
+
+
+@scenario
+async def test_a_change_with_the_time_of_a_lifted_row_is_not_lost(tmp_path: Path) -> None:
+    """The daemon gives it the version of the lifted row; so the replay sends it, and it stays."""
+    world = world_of(CUSTOMERS)
+    live = world.member()
+    for _ in range(5):
+        world.change(1, "u", email="old")
+    await live.start(0)
+    await world.until(live.settled)
+    request = ReplayRequest(topics=(TOPIC,), begin="0", lifted=True)
+    replay = asyncio.create_task(Replaying(world, tmp_path, request).run())
+    await world.until(
+        lambda: (world.tenant.acceptances("customers")[-1].versions[0] or 0) >= NOW_US + 5_000
+    )
+    # Written after everything was sent, and before the recheck has read the log.
+    await asyncio.sleep(0.6)
+    world.change(1, "u", email="new")
+    outcome = await replay
+    await world.until(live.settled)
+    assert outcome is not None
+    assert (2, {"1": "new"}) == (outcome.look_count, table(world))
+    await live.stop()
+
+
+@scenario
+async def test_what_a_replay_expects_of_each_row_is_said(tmp_path: Path) -> None:
+    """Without a lift the tenant keeps its rows; where changes are gone, it is not known."""
+    world = world_of(CUSTOMERS)
+    change = moments(world)
+    for key in range(60):
+        change(key, "c", email="right")
+    await deliver_with_broken_mapping(world)
+    expected = []
+    for lifted in (False, True):
+        if lifted:
+            # Compaction: earlier changes of the rows may have been removed.
+            del world.log.records[TOPIC, 0][:50]
+        request = ReplayRequest(topics=(TOPIC,), begin="55", lifted=lifted)
+        replaying = Replaying(world, tmp_path, request)
+        await replaying.run()
+        assert replaying.plan is not None
+        expected.append(replaying.plan.objects[0].expected)
+    assert [ExpectedRows(unknown_count=5), ExpectedRows(unknown_count=5)] == expected
 
 
 @scenario
@@ -341,3 +423,21 @@ def test_a_range_that_retention_removes_is_a_refusal(
             await Replaying(world, tmp_path, ReplayRequest(topics=(TOPIC,), begin="0")).run()
 
     VirtualLoop.run(steps())
+
+
+@scenario
+async def test_a_long_pause_is_shown_and_kept(tmp_path: Path) -> None:
+    """The replay says that it waits for the tenant, and for how long."""
+    world = world_of(UNDATED)
+    for key in range(20):
+        world.change(key, "c", email="new")
+    await deliver_with_broken_mapping(world)
+    world.faults("upsert nth=1 status=429 retry-after=400")
+    replaying = Replaying(world, tmp_path, ReplayRequest(topics=(TOPIC,), begin="0", end="20"))
+    result = await replaying.run()
+    assert result is not None
+    assert result.is_finished
+    assert 400.0 <= result.elapsed_s <= 480.0
+    assert any(
+        "RATE: the service asked for a pause of 4" in one for one in replaying.display.waited
+    )

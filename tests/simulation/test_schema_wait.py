@@ -6,6 +6,7 @@ import asyncio
 import json
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from consumer.dead_letter.settings import DeadLetterSettings, FuseSettings
@@ -106,6 +107,34 @@ async def test_a_record_behind_a_waiting_one_does_not_overtake_it() -> None:
     await world.until(member.settled)
     assert {"1"} == rows(world)
     assert world.tenant.rows("customers")["1"]["email"] is None
+    await member.stop()
+
+
+@scenario
+async def test_keys_and_values_in_the_frame_of_aws_glue_wait_too() -> None:
+    """They name their schema by the id of its version; an outage is a hold."""
+    made = settings(objects=[CUSTOMERS], routes=[ROUTE])
+    world = World(msgspec.structs.replace(made, registry_type="glue"))
+    producer = Producer(world)
+    key = world.registry.register(f"{TOPIC}-key", '"long"')
+    frames = [
+        b"\3\0" + world.registry.guid(number).bytes + avro_body(text, value)
+        for number, text, value in (
+            (producer.id, producer.schema, {"id": 7, "updated_at": "2025-01-01T00:00:00Z"}),
+            (key, '"long"', 7),
+        )
+    ]
+    world.registry.trouble = 503
+    for value in (frames[0], None):
+        world.log.append(TOPIC, 0, key=frames[1], value=value, timestamp_ms=world.clock.wall_ms())
+    member = world.member()
+    await member.start(0)
+    await world.until(lambda: bool(holds(member)))
+    assert [HoldReason.BROKER] == [reason for reason, _ in holds(member)]
+    world.registry.trouble = None
+    await world.until(member.settled)
+    assert ([], set(), []) == (holds(member), rows(world), world.dead_letter_reasons())
+    assert 2 == member.status().ledger.polled
     await member.stop()
 
 
@@ -288,4 +317,32 @@ async def test_records_waiting_for_a_schema_do_not_overtake_parked_ones_before_t
     assert 4 * ["DECODE_FRAMED"] == world.dead_letter_reasons()
     assert not member.status().holds
     assert "last@example.com" == world.tenant.rows("customers")["1"]["email"]
+    await member.stop()
+
+
+@pytest.mark.parametrize("trouble", [429, 503])
+@scenario
+async def test_a_pause_of_the_registry_is_kept(trouble: int) -> None:
+    """I14: with two schemas asked for, nothing is asked before Retry-After; the hold is RATE."""
+    world = world_of()
+    writer = Producer(world)
+    member = world.member()
+    world.registry.trouble, world.registry.retry_after = trouble, "400"
+    await member.start(0, 1)
+    writer.put(1)
+    await world.until(lambda: bool(world.registry.asked))
+    asked_s = world.clock.now_s()
+    writer.evolve("email")
+    writer.put(2, partition=1, email="a@x.io")
+    world.registry.trouble = None
+    await world.until(
+        lambda: {HoldReason.RATE} == {hold.reason for hold in member.status().holds}, 20.0
+    )
+    asked_for_pause = [hold.detail for hold in member.status().holds]
+    assert all("pause" in detail for detail in asked_for_pause), asked_for_pause
+    await asyncio.sleep(asked_s + 399.0 - world.clock.now_s())
+    assert 1 == world.registry.asked.total()
+    await world.until(member.settled, within_s=75)
+    assert {"1", "2"} == world.tenant.rows("customers").keys()
+    assert not member.status().holds
     await member.stop()

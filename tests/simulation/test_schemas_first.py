@@ -13,7 +13,7 @@ from consumer.operations.schema_prefetch import SchemaPrefetch
 from consumer.sandbox.virtual_time import VirtualClock, VirtualLoop
 
 if TYPE_CHECKING:
-    from consumer.decoding.wire_form import SchemaRef
+    from consumer.decoding.schema_ids import SchemaRef
     from consumer.decoding.written_schema import WrittenSchema
 
 RECORDS = [

@@ -41,11 +41,11 @@ class SilentDeadLetters(MemoryDeadLetterTopic):
 
     silent = False
 
-    async def send(self, letter: DeadLetter, reference: DeadLetter) -> None:
+    async def send(self, *forms: DeadLetter) -> None:
         """Accept the dead letter, or never return."""
         while self.silent:  # noqa: ASYNC110 - virtual time, and no event to set
             await asyncio.sleep(1)
-        await super().send(letter, reference)
+        await super().send(*forms)
 
 
 def problems(member: Member) -> str:

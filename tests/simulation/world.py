@@ -12,6 +12,7 @@ from consumer.admin.settings import AdminSettings, LogSettings
 from consumer.admin.telemetry import Telemetry
 from consumer.app.daemon import Daemon
 from consumer.app.ports import Ports
+from consumer.app.service_clock import ServiceClock, WatchedTransport
 from consumer.auth.exchange import core_flow
 from consumer.auth.provider import TokenProvider
 from consumer.auth.settings import SalesforceSettings, Secret
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from consumer.admin.port import StatusReport
+    from consumer.http.client import Transport
 
 TOPIC = "shop.public.customers"
 ORIGIN = "http://127.0.0.1:8021"
@@ -91,13 +93,19 @@ def settings(
 
 
 class World:
-    """Everything outside the daemon, and the members of the group."""
+    """Everything outside the daemon, and the members of the group.
+
+    `clock` is that of the service, `machine` that of the members. `between` is put between members
+    and the service.
+    """
 
     def __init__(
         self, given: Settings | None = None, *, seed: int = 1, latency_s: float = 0.05
     ) -> None:
         self.settings = given or settings()
         self.clock = VirtualClock()
+        self.machine = VirtualClock()
+        self.between: Callable[[Transport], Transport] = lambda network: network
         self.random = random.Random(seed)  # noqa: S311 - a schedule, not a secret
         self.log = MemoryLog()
         self.tenant = Tenant(
@@ -190,11 +198,12 @@ class Member:
     """One daemon of the group."""
 
     def __init__(self, world: World) -> None:
-        clock = world.clock
+        self.clock = clock = ServiceClock(world.machine)
         self._world = world
         self.metrics = Metrics(version="0", config_sha256="0")
         telemetry = Telemetry(self.metrics, clock)
-        transport = InProcessTransport(world.tenant, clock, latency_s=world.latency_s)
+        network = InProcessTransport(world.tenant, clock, latency_s=world.latency_s)
+        transport = WatchedTransport(world.between(network), clock)
         self.source = MemorySource(
             world.log, drain_timeout_s=world.settings.delivery.drain_timeout_s
         )
@@ -221,10 +230,12 @@ class Member:
                 dead_letters=world.dead_letters,
                 clock=clock,
                 rng=world.random.random,
+                latest_ms=clock.latest_ms,
                 registry=world.registry_client(),
             ),
             telemetry,
         )
+        self.daemon.status.use_clock_offset(clock.ahead_s)
         self.task: asyncio.Task[None] | None = None
 
     async def start(self, *partitions: int, topic: str = TOPIC) -> None:

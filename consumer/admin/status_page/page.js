@@ -16,6 +16,7 @@ const STEPS = {
   DEAD_LETTER: "Restore the dead-letter topic, or grant this client the right to write to it.",
   BROKER: "Check the brokers and the network between them and this replica.",
   OFFSET_LOST: "Choose the offset to resume from: the log does not continue at this position. The detail says how to set it.",
+  SPOOL: "Free space on the disk of delivery.spool_dir. The daemon resumes by itself.",
 };
 
 const find = (id) => document.getElementById(id);

@@ -9,23 +9,24 @@ import msgspec
 
 from consumer.decoding.opened import Absent
 from consumer.mapping.change_clocks import envelope_change_ms, row_change_ms
+from consumer.mapping.composed_sources import parts_of
 from consumer.mapping.fast_path.converters import fast_converter, unchanged
 from consumer.mapping.fast_path.flat_marks import FlatMarks
 from consumer.mapping.fast_path.leaves import NULL, Conflict, Layout
 from consumer.mapping.fast_path.plan import EnvelopePlan, FastPlan, generate
 from consumer.mapping.fast_path.shapes import Shape
-from consumer.mapping.fast_path.used_paths import TEXT_RULE, UsedPaths, is_flat
+from consumer.mapping.fast_path.used_paths import UsedPaths, is_flat
 from consumer.mapping.fast_path.version_plan import version_plan
 from consumer.mapping.fields import ConstantField, SourceField
 from consumer.mapping.settings import FieldType
-from consumer.mapping.sources import RowPath, Template, TemplatePart
+from consumer.mapping.sources import RowPath
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from consumer.decoding.columns import Columns
     from consumer.mapping.bound_route import BoundRoute
-    from consumer.mapping.conditions import Condition, Where
+    from consumer.mapping.conditions import Condition
     from consumer.mapping.fast_path.leaves import Leaf, Path
     from consumer.mapping.fast_path.plan import CompiledPlan, Fill, Test
     from consumer.mapping.fields import Field, RowPlan
@@ -49,7 +50,6 @@ _ROW_PREFIX: dict[str, Path] = {"json": (), "debezium": ("after",), _FLAT: ()}
 def compile_fast(
     bound: BoundRoute,
     row_plan: RowPlan,
-    where: Where,
     columns: Columns,
     widened_shapes: dict[Path, Shape],
 ) -> tuple[CompiledPlan, tuple[Leaf, ...]] | None:
@@ -64,7 +64,7 @@ def compile_fast(
     # Without a prefix the marks may be columns of the row, or members of a whole envelope.
     if bound.route.format == _FLAT and not bound.route.flat_prefix:
         return None
-    compiler = _Compiler(bound, row_plan, where, columns, widened_shapes)
+    compiler = _Compiler(bound, row_plan, columns, widened_shapes)
     try:
         plan = compiler.plan()
     except Conflict:
@@ -82,7 +82,6 @@ class _Compiler:
         self,
         bound: BoundRoute,
         row_plan: RowPlan,
-        where: Where,
         columns: Columns,
         widened_shapes: dict[Path, Shape],
     ) -> None:
@@ -90,7 +89,7 @@ class _Compiler:
         self._zone = bound.zone
         self._partial = bound.partial
         self._row_plan = row_plan
-        self._where = where
+        self._where = row_plan.where
         self._flat = (
             FlatMarks(bound.route.flat_prefix, row_plan) if bound.route.format == _FLAT else None
         )
@@ -149,7 +148,9 @@ class _Compiler:
                 version, slots[version.name], self.paths, self._zone, self._change_ms()
             ),
             record_tests=tuple(map(self._test, self._where.record_conditions)),
+            mark_tests=tuple(map(self._test, self._where.mark_conditions)),
             row_tests=tuple(map(self._test, self._where.row_conditions)),
+            where_not_met=self._route.where_not_met,
             envelope=self._envelope_plan() if self.paths.prefix else None,
             marks=self._flat.attributes(layout) if self._flat is not None else None,
             placeholders=self.paths.placeholders,
@@ -160,9 +161,9 @@ class _Compiler:
         """Whether a plain value without any column would be a row, or would be filtered."""
         if self._route.format != "json":
             return False
-        where, key = self._where, self._row_plan.key
+        key = self._row_plan.key
         return (
-            bool(where.record_conditions or where.row_conditions)
+            bool(self._where.conditions)
             or not self._key_columns()
             or key.conversion.fallback is not msgspec.UNSET
         )
@@ -183,8 +184,8 @@ class _Compiler:
         for field in self._fields.values():
             if isinstance(field, SourceField):
                 paths.use(field.source, field.conversion)
-        for condition in (*self._where.record_conditions, *self._where.row_conditions):
-            paths.use(condition.source, TEXT_RULE)
+        for condition in self._where.conditions:
+            paths.use(condition.source, condition.conversion)
         for step in self._key_columns() if paths.prefix else ():
             # Old and new key are compared as decoded, so both need the same shape.
             old = paths.leaves.use(("before", step), Shape.TEXT)
@@ -196,13 +197,8 @@ class _Compiler:
         Raises: `Conflict` for a path into a column of an envelope, which has no old value to
         compare with.
         """
-        source = self._row_plan.key.source
-        sources = (
-            [part.source for part in source.parts if isinstance(part, TemplatePart)]
-            if isinstance(source, Template)
-            else [source]
-        )
-        paths = [one for one in sources if isinstance(one, RowPath)]
+        parts = parts_of(self._row_plan.key.source)
+        paths = [one for one in parts if isinstance(one, RowPath)]
         if self.paths.prefix and any(len(one.steps) > 1 for one in paths):
             raise Conflict
         return tuple(dict.fromkeys(one.column for one in paths))
@@ -285,11 +281,10 @@ class _Compiler:
     def _key_is_plain(self) -> bool:
         """Whether the key is the decoded text, or the digits of the decoded integer."""
         key = self._row_plan.key
-        conversion, rule = key.conversion, key.conversion.rule
+        conversion = key.conversion
         if (
             not is_flat(key.source)
-            or rule.trim
-            or rule.lower
+            or conversion.changes_text
             or conversion.values
             or conversion.reading
         ):
@@ -329,11 +324,11 @@ class _Compiler:
         return row_change_ms if self._flat is None else self._flat.change_ms(self.paths.layout)
 
     def _test(self, condition: Condition) -> Test:
-        found, accepted = self.paths.reader(condition.source), condition.accepted
+        found, contains = self.paths.reader(condition.source), condition.accepted.contains
 
         def holds(event: Any, record: Record) -> bool:  # noqa: ANN401 - a struct made at run time
             value = found(event, record)
-            return accepted.contains(None if isinstance(value, Absent) else value)
+            return contains(None if isinstance(value, Absent) else value)
 
         return holds
 

@@ -60,9 +60,7 @@ class FastPath:
 
     def _compile(self) -> None:
         plan = self._slow_path.row_plan(self._columns)
-        compiled = compile_fast(
-            self._bound, plan, self._slow_path.where, self._columns, self._widened_shapes
-        )
+        compiled = compile_fast(self._bound, plan, self._columns, self._widened_shapes)
         (self.map, self.run), self._leaves = (
             compiled if compiled is not None else ((None, None), ())
         )

@@ -8,7 +8,7 @@ import msgspec
 
 from consumer.decoding.debezium import UPSERT_OPS
 from consumer.decoding.debezium_flat import flat_clocks, flat_marks
-from consumer.decoding.members import whole_number
+from consumer.decoding.members import clock_ticks
 from consumer.mapping.fast_path.shapes import TakeSlowPath
 from consumer.mapping.sources import kafka_time_ms
 
@@ -55,8 +55,8 @@ class FlatMarks:
         def change_ms(event: Any, record: Record) -> int | None:  # noqa: ANN401 - a struct made at run time
             for get, per_ms in clocks:
                 raw = get(event)
-                # Not an integer: the next clock column decides, like on the slow path.
-                ticks = None if raw is msgspec.UNSET else whole_number(raw)
+                # Not an integer, or 0: the next clock column decides, like on the slow path.
+                ticks = None if raw is msgspec.UNSET else clock_ticks(raw)
                 if ticks is not None:
                     return ticks // per_ms
             return kafka_time_ms(record)

@@ -36,6 +36,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from consumer.decoding.document import LARGEST_VALUE
 from consumer.errors import RecordError
 from consumer.mapping.fast_path.shapes import TakeSlowPath
 from consumer.mapping.keys import LONGEST_KEY
@@ -147,7 +148,7 @@ class GeneratedFunction:
 _LEAVES = re.compile(r"return .*")
 _BODY_LINES = (
     "body = record.value()",
-    "if not body: return at",
+    f"if not body or len(body) > {LARGEST_VALUE}: return at",
     "if prefix:",
     "    if body[-1] != CLOSING_BRACE or not body.startswith(prefix): return at",
     "    body = body[cut:-1]",

@@ -76,9 +76,10 @@ class FastPlan(msgspec.Struct, kw_only=True):
     A slot is a position in the outgoing row; `attributes` has the decoded row's attribute for each
     slot. `numbers` are the attributes of raw numbers that are only checked. `converters` get values
     that are not null, `totals` get every value, `fills` get the whole document. Without `key_of`
-    the key is the decoded text or integer. `record_tests` and `row_tests` are the `where`
-    conditions. `marks` are the attributes of a flat row's `__op` and `__deleted`. With
-    `may_be_resolved` a resolved timestamp of CockroachDB would pass as a row: it is looked for.
+    the key is the decoded text or integer. `record_tests`, `mark_tests` and `row_tests` are the
+    `where` conditions, and `where_not_met` is for rows that do not meet the last ones. `marks` are
+    the attributes of a flat row's `__op` and `__deleted`. With `may_be_resolved` a resolved
+    timestamp of CockroachDB would pass as a row: it is looked for.
     """
 
     decode: Callable[[bytes], Any]
@@ -93,7 +94,9 @@ class FastPlan(msgspec.Struct, kw_only=True):
     key_of: Callable[[Any, Record], tuple[str, Any]] | None
     version: VersionPlan | None
     record_tests: tuple[Test, ...]
+    mark_tests: tuple[Test, ...]
     row_tests: tuple[Test, ...]
+    where_not_met: str
     envelope: EnvelopePlan | None
     marks: tuple[str, str] | None
     placeholders: Placeholders | None
@@ -184,8 +187,19 @@ def _write_envelope(function: GeneratedFunction, plan: FastPlan, versions: Versi
         )
         add("row = event.after", "if not row: raise TakeSlowPath")
         add(*_key_change_lines(envelope))
-    for test in plan.row_tests:
+    for test in plan.mark_tests:
         add(f"if not {name('test', test)}(event, record): return {name('filtered', _WHERE)}")
+    if plan.row_tests:
+        not_met = _not_met(function, plan, versions)
+        for test in plan.row_tests:
+            add(f"if not {name('test', test)}(event, record): return {not_met}")
+
+
+def _not_met(function: GeneratedFunction, plan: FastPlan, versions: VersionMemory) -> str:
+    """Return the expression of an upsert whose row does not meet `where`."""
+    if plan.where_not_met == "filter":
+        return function.name("filtered", _WHERE)
+    return f"{function.name('leaver', leaver(plan, versions))}(event, row, record, wall_ms)"
 
 
 def _key_change_lines(envelope: EnvelopePlan) -> Iterator[str]:
@@ -270,12 +284,9 @@ def deleter(plan: FastPlan, versions: VersionMemory) -> Callable[[Any, Record, i
 
     A key that is a type default or a placeholder is not certain, and takes the slow path.
     """
-    envelope, version, plain = (
-        plan.envelope,
-        plan.version,
-        plan.key_of is None and not plan.row_tests,
-    )
-
+    # With `where_not_met: delete` a delete is sent whatever the old row holds.
+    is_judged = bool(plan.row_tests) and plan.where_not_met == "filter"
+    envelope, plain = plan.envelope, plan.key_of is None and not is_judged
     placeholders = plan.placeholders.texts if plan.placeholders is not None else ()
 
     def delete(event: Any, record: Record, wall_ms: int) -> Mapped:  # noqa: ANN401 - a struct made at run time
@@ -292,14 +303,45 @@ def deleter(plan: FastPlan, versions: VersionMemory) -> Callable[[Any, Record, i
         key = plain_key(envelope.old_key(event.before))
         if envelope.deletes != "delete" or key in TYPE_DEFAULTS or key in placeholders:
             raise TakeSlowPath
-        # Nothing below raises: the time of the delete is stored only if the delete is returned.
+        return marked(key, event, record, wall_ms)
+
+    marked = marked_delete(plan, versions)
+    return delete
+
+
+def leaver(plan: FastPlan, versions: VersionMemory) -> Callable[[Any, Any, Record, int], Mapped]:
+    """Return the function that deletes the key of a row that does not meet `where`."""
+    key_of = plan.key_of
+    attribute = plan.attributes[plan.key_slot]
+    placeholders = plan.placeholders.texts if plan.placeholders is not None else ()
+    marked = marked_delete(plan, versions)
+
+    def leave(event: Any, row: Any, record: Record, wall_ms: int) -> Mapped:  # noqa: ANN401 - structs made at run time
+        if key_of is None:
+            key = plain_key(getattr(row, attribute))
+        else:
+            key, _ = key_of(event, record)
+        if key in placeholders:
+            raise TakeSlowPath
+        return marked(key, event, record, wall_ms)
+
+    return leave
+
+
+def marked_delete(
+    plan: FastPlan, versions: VersionMemory
+) -> Callable[[str, Any, Record, int], Delete]:
+    """Return the function that makes a delete and notes its time, and that never raises."""
+    version = plan.version
+
+    def marked(key: str, event: Any, record: Record, wall_ms: int) -> Delete:  # noqa: ANN401 - a struct made at run time
         if version is not None and not version.counts:
             change_ms = version.change_ms(event, record)
             if change_ms is not None:
                 versions.mark_delete(key, min(change_ms, wall_ms + LARGEST_LEAD_MS))
         return Delete(key, encode(key), record)
 
-    return delete
+    return marked
 
 
 def plain_key(value: Any) -> str:  # noqa: ANN401 - whatever was decoded

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from consumer import __version__
 from consumer.admin.metrics import Metrics
 from consumer.admin.telemetry import Telemetry
+from consumer.app.service_clock import ServiceClock, WatchedTransport
 from consumer.app.targets import spool_root
 from consumer.auth.provider import TokenProvider
 from consumer.bulk.job_state import HourlyJobs
@@ -29,7 +30,7 @@ from consumer.operations.backfill.sending import JobFileWriter, JobSender
 from consumer.operations.backfill.state import BackfillFolder, BackfillPhase
 from consumer.operations.kafka.group import ConsumerGroup
 from consumer.operations.schema_prefetch import SchemaPrefetch
-from consumer.registry.client import RegistryClient
+from consumer.registry.registries import registry_client
 from consumer.source.lease import NoGate
 
 if TYPE_CHECKING:
@@ -60,16 +61,18 @@ class BackfillRun:
         self._request = request
         self._folder = folder
         self._display = display
-        self._clock = clock = SystemClock()
+        self._clock = clock = ServiceClock(SystemClock())
         self._routes = chosen_routes(settings, request)
         self._group = ConsumerGroup(settings.kafka)
-        schema_cache = SchemaCache()
+        schema_cache = SchemaCache(settings.registry_type)
         self._makers = RowMakers(settings, self._routes, schema_cache)
         telemetry = Telemetry(
             Metrics(version=__version__, config_sha256=settings.config_sha256), clock
         )
         hosts = Hosts.known(settings.salesforce.login_url, settings.salesforce.allowed_domains)
-        self._transport = HttpTransport(hosts, clock, connections=_CONNECTIONS)
+        self._transport = WatchedTransport(
+            HttpTransport(hosts, clock, connections=_CONNECTIONS), clock
+        )
         self._tokens = TokenProvider(
             settings.salesforce, self._transport, clock, jitter=random.random, observer=telemetry
         )
@@ -80,7 +83,7 @@ class BackfillRun:
             clock,
         )
         self._registry = (
-            RegistryClient(settings.registry, clock) if settings.registry is not None else None
+            registry_client(settings.registry, clock) if settings.registry is not None else None
         )
         self._schemas = SchemaPrefetch(schema_cache, self._registry, clock, display.waits)
         self._runner = JobRunner(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from consumer.backoff import probe_interval_s
 from consumer.bulk.sorted_runs import SortedRuns, keep_newest, keep_since_delete
-from consumer.dead_letter.envelope import DeadLetterContext, RecordFault, full_copy, reference
+from consumer.dead_letter.envelope import DeadLetterContext, RecordFault, forms
 from consumer.dead_letter.fuse import Fuse
 from consumer.errors import Hold, Refusal
 from consumer.operations.backfill.state import BackfillPhase
@@ -188,12 +188,11 @@ class BackfillReader:
         await asyncio.gather(*(self._send(record, fault) for record, fault in faults))
 
     async def _send(self, record: Record, fault: RecordFault) -> None:
-        full = full_copy(record, fault, self._context)
-        small = reference(record, fault, self._context)
+        letters = forms(record, fault, self._context)
         probes = 0
         while True:
             try:
-                await self._dead_letters.send(full, small)
+                await self._dead_letters.send(*letters)
             except Hold as hold:
                 self._display.waits(f"{hold.reason}: {hold.detail}")
                 await self._clock.sleep(probe_interval_s(probes))

@@ -177,13 +177,13 @@ class JobSender:
         """Run every job that is not complete, however long that takes."""
         for at, job in enumerate(backfill.jobs):
             journal = self._journal(at)
+            watch = _JobDisplay(self._display, at, len(backfill.jobs), job)
             if job.job_id is None:
-                watch = _JobDisplay(self._display, at, len(backfill.jobs), job)
                 job.job_id = await self._run_job(job, journal, watch)
                 self._folder.keep(backfill)
             # The id is in the state now. A restart before this line finds the complete job in the
             # journal.
-            journal.clear()
+            await journal.cleared(watch, self._clock)
             for path in self._paths(job):
                 path.unlink(missing_ok=True)
             self._display.step(BackfillPhase.SENDING, at + 1, len(backfill.jobs))

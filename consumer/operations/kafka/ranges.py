@@ -74,8 +74,14 @@ def clipped_range(
                     f"offsets {offset} to {held.low - 1} no longer exist (retention or deletion)"
                 )
         case AtTime():
-            # No record is as late as the bound: the range begins, empty, at the end.
+            # No record is as late as the bound: the range begins, empty, at the end. The brokers do
+            # not find records without a timestamp (-1).
             first = held.end if held.since is None else held.since
+            if held.since is None and held.low < held.end:
+                remarks.append(
+                    "no record has a timestamp as late as the begin of the range; records without a"
+                    " timestamp are not found by time: use offsets"
+                )
             # Begins at the first record held, unless that is offset 0: earlier records may have
             # been in the range too, and retention has deleted them.
             if 0 < first == held.low:

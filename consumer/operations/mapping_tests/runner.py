@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from consumer.config.findings import Location
+from consumer.decoding.schema_cache import SchemaCache
 from consumer.mapping.routing import RouteTable, takes
 from consumer.operations.mapped_lines import DEAD_LETTER, outcomes, outcomes_of_route
 from consumer.operations.mapping_tests.coverage import Coverage
@@ -64,7 +65,12 @@ class TestRunResult(msgspec.Struct, frozen=True):
 
 def run_tests(settings: MappingSettings, tests: Iterable[MappingTest]) -> TestRunResult:
     """Map the record of each test, independently of the other tests."""
-    routes = RouteTable(settings.routes, settings.connector.name, settings.connector.objects)
+    routes = RouteTable(
+        settings.routes,
+        settings.connector.name,
+        settings.connector.objects,
+        SchemaCache(settings.registry_type),
+    )
     coverage = [Coverage(route, settings.described(route)) for route in settings.routes]
     results = []
     for test in tests:

@@ -16,6 +16,9 @@ How this works::
       ▼
     finished    the checkpoint is deleted
 
+With --lift the log is also read from its beginning into `GivenVersions`: the highest version that a
+daemon can have given each row. `ReplayFilter` sends the row above it (`mapping/version.py`).
+
 Which changes are selected depends on the object (`ReplayRule`):
 
     NEWEST   no Record Modified: the newest change of each row up to the group's position
@@ -31,5 +34,6 @@ What must never happen:
 
 - The group's offsets move, or the replay joins the group.
 - A row goes back to an older state than the group has sent.
+- A lifted row has a version that the tenant already has, or one that beats the row's next change.
 - A checkpoint is resumed with another mapping than it was made with.
 """

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Self
 import msgspec
 
 from consumer.errors import Fatal, Refusal
+from consumer.operations.replay.given_versions import GivenVersions
 from consumer.operations.replay.state import (
     CheckpointHeader,
     ReplayPartition,
@@ -70,6 +71,7 @@ class Checkpoint:
             self._sql = sqlite3.connect(self.path, isolation_level=None, timeout=0)
             self._claim()
             self._read()
+            self.versions = GivenVersions(self._sql, self._transaction)
         return self
 
     def __exit__(
@@ -98,6 +100,7 @@ class Checkpoint:
         with self._transaction():
             for table in ("about", "counts", "parts", "states", "also"):
                 self._sql.execute(f"DELETE FROM {table}")  # noqa: S608 - a constant
+            self.versions.clear()
             self._sql.execute("DROP INDEX IF EXISTS states_by_place")
             rows = [msgspec.structs.astuple(part) for part in parts]
             self._sql.executemany("INSERT INTO parts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
@@ -162,9 +165,14 @@ class Checkpoint:
         """Select only the changes of the new window; return whether there are any.
 
         A row without a change in the window is done. A change after the window was written after
-        everything had been sent, so the group sends it later than the replay did.
+        everything had been sent, so the group sends it later than the replay did. Only where its
+        version does not exceed the one that the replay has sent, the window grows to take it in.
         """
         with self._transaction():
+            overtaken = {*self.versions.overtaken()}
+            self._move(
+                "stop", {one.number: one.scanned for one in self.parts if one.number in overtaken}
+            )
             for part in self.parts:
                 for table in ("states", "also"):
                     self._sql.execute(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from consumer.model import Filtered, FilterRule
+from consumer.model import Filtered, FilterRule, Upsert
 from consumer.operations.replay.rules import ReplayRule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from consumer.mapping.port import Mapped, RouteMapper
+    from consumer.mapping.version import VersionMemory
     from consumer.model import Change, PartitionKey, Record
     from consumer.operations.replay.checkpoint import Checkpoint
     from consumer.operations.replay.rules import ReplayRules
@@ -28,8 +29,10 @@ class ReplayFilter:
         checkpoint: Checkpoint,
         parts: dict[PartitionKey, ReplayPartition],
         rules: ReplayRules,
+        versions: VersionMemory,
     ) -> None:
         self._mapper = mapper
+        self._versions = versions
         self.target, self.object = mapper.target, mapper.object
         self._checkpoint = checkpoint
         self._parts = parts
@@ -50,10 +53,15 @@ class ReplayFilter:
 
     def map(self, record: Record, wall_ms: int) -> Mapped | tuple[Mapped, ...]:
         """Map one record; changes that are not selected become `SUPERSEDED`."""
-        mapped = self._mapper.map(record, wall_ms)
-        if self._lifted:
-            # Mapped a second time, the version ties with the first and is raised by 1 ms.
-            mapped = self._mapper.map(record, wall_ms)
+        mapped = self._selected(self._mapper.map(record, wall_ms), record)
+        if self._lifted and self._lift(mapped, wall_ms):
+            # Mapped again: each version ties with the one remembered now, and is raised above it.
+            mapped = self._selected(self._mapper.map(record, wall_ms), record)
+        return mapped
+
+    def _selected(
+        self, mapped: Mapped | tuple[Mapped, ...], record: Record
+    ) -> Mapped | tuple[Mapped, ...]:
         if isinstance(mapped, Filtered):
             return mapped
         # The daemon maps every route of the topic; only the selected changes may pass.
@@ -66,6 +74,17 @@ class ReplayFilter:
             else SUPERSEDED
             for change in mapped
         )
+
+    def _lift(self, mapped: Mapped | tuple[Mapped, ...], wall_ms: int) -> bool:
+        """Remember for each row to write the version to exceed; return whether there is one."""
+        lifted = False
+        for change in mapped if isinstance(mapped, tuple) else (mapped,):
+            if isinstance(change, Upsert):
+                lifted_ms = self._checkpoint.versions.lift(self.target.object, change.key, wall_ms)
+                if lifted_ms is not None:
+                    self._versions.remember(change.key, lifted_ms - 1)
+                    lifted = True
+        return lifted
 
     def _passes(self, change: Change, part: ReplayPartition, offset: int) -> bool:
         if not self._rules.takes(change):

@@ -11,6 +11,7 @@ from consumer.batching.batch import ENVELOPE_BYTES
 from consumer.delivery.settings import SERVICE_DELETE_IDS
 from consumer.mapping.routing import takes
 from consumer.model import Operation
+from consumer.operations.replay.given_versions import ExpectedRows
 from consumer.operations.replay.rules import ReplayRule, ReplayRules
 from consumer.operations.replay.state import ReplayRequest, RowCounts
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from consumer.config.settings import Settings
+    from consumer.mapping.settings import ObjectSettings
     from consumer.operations.replay.checkpoint import Checkpoint
 
 SPARE_SHARE: Final = 0.04
@@ -41,7 +43,10 @@ class PartitionPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ObjectPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """What one object receives. `rows` are set for rules that keep one change per row."""
+    """What one object receives. `rows` are set for rules that keep one change per row.
+
+    `expected` counts the rows that are written, by whether the tenant takes them.
+    """
 
     object: str
     rule: ReplayRule
@@ -49,6 +54,7 @@ class ObjectPlan(msgspec.Struct, frozen=True, kw_only=True):
     delete_count: int
     request_count: int
     rows: RowCounts
+    expected: ExpectedRows
 
 
 class ReplayPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,6 +115,7 @@ def plan_of(
     was_begun: bool,
     reads_on: bool,
     requests_per_second: int,
+    wall_ms: int,
 ) -> ReplayPlan:
     """Build the plan from a checkpoint whose range is read completely."""
     header = checkpoint.header
@@ -146,7 +153,7 @@ def plan_of(
             for name, n in counts.items()
             if name.startswith("reason ")
         },
-        objects=tuple(_objects(settings, checkpoint, ReplayRules(header.request), counts)),
+        objects=tuple(_objects(settings, checkpoint, ReplayRules(header.request), counts, wall_ms)),
         requests_per_second=requests_per_second,
         tenant_requests_per_second=settings.delivery.requests_per_second,
         warnings=tuple(_warnings(settings, header.request)),
@@ -154,7 +161,11 @@ def plan_of(
 
 
 def _objects(
-    settings: Settings, checkpoint: Checkpoint, rules: ReplayRules, counts: Mapping[str, int]
+    settings: Settings,
+    checkpoint: Checkpoint,
+    rules: ReplayRules,
+    counts: Mapping[str, int],
+    wall_ms: int,
 ) -> Iterator[ObjectPlan]:
     body_bytes = settings.delivery.batch_bytes - ENVELOPE_BYTES[Operation.UPSERT]
     for name in _replayed_objects(settings, checkpoint):
@@ -178,7 +189,27 @@ def _objects(
             request_count=math.ceil(upsert_count * row_bytes / body_bytes)
             + math.ceil(delete_count / SERVICE_DELETE_IDS),
             rows=rows,
+            expected=_expected(rules, described, checkpoint, upsert_count, wall_ms),
         )
+
+
+def _expected(
+    rules: ReplayRules,
+    described: ObjectSettings,
+    checkpoint: Checkpoint,
+    upsert_count: int,
+    wall_ms: int,
+) -> ExpectedRows:
+    """Return what is expected of the rows of an object.
+
+    Events, and rows without Record Modified, are taken as they come. A row with the version that a
+    daemon gave it is taken only if the tenant has lost the row.
+    """
+    if rules.is_lifted(described):
+        return checkpoint.versions.counts(described.name, wall_ms)
+    if described.record_modified is None or rules.of(described) is ReplayRule.EVERY:
+        return ExpectedRows(win_count=upsert_count)
+    return ExpectedRows(unknown_count=upsert_count)
 
 
 def _replayed_objects(settings: Settings, checkpoint: Checkpoint) -> list[str]:

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
 from consumer.operations.kafka.ranges import OffsetRange
+from consumer.operations.replay.given_versions import VersionsRead
 from consumer.operations.replay.rules import ChangeReader
 from consumer.operations.replay.state import ReadStep
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from consumer.operations.kafka.range_bounds import RangeBound
     from consumer.operations.progress_display import ProgressDisplay
     from consumer.operations.replay.checkpoint import Checkpoint
+    from consumer.operations.replay.given_versions import OwnVersion
     from consumer.operations.replay.rules import ReplayRules
     from consumer.operations.replay.state import ReplayPartition
     from consumer.operations.schema_prefetch import SchemaPrefetch
@@ -30,6 +32,8 @@ READ_RECORDS: Final = 1_000
 STEP_S: Final = 1.0
 """Time between two writes of the checkpoint. A write touches most pages of a large one, however few
 rows are new."""
+
+_NEVER_MS: Final = 1 << 60
 
 
 class RecordReader(Protocol):
@@ -147,6 +151,70 @@ class RangeScan:
                 step, {parts[place].number: at for place, at in reader.positions.items()}
             )
 
+    async def versions(self) -> None:
+        """Read the versions of the rows to lift, from the beginning of the log to where it is read.
+
+        Changes before the range count: they can have raised the versions of later ones.
+        Raises: `Refusal`, `Fatal`.
+        """
+        lifted = {
+            topic
+            for topic in {part.topic for part in self._checkpoint.parts}
+            for mapper in self._routes.mappers(topic)
+            if self._rules.is_lifted(mapper.object)
+        }
+        versions, read = self._checkpoint.versions, self._checkpoint.versions.read()
+        parts = {part.place: part for part in self._checkpoint.parts if part.topic in lifted}
+        for topic in sorted(lifted):
+            numbers = [number for name, number in parts if name == topic]
+            for held in await self._log.offset_ranges(topic, None, None, numbers):
+                number = parts[held.place].number
+                known = read.setdefault(
+                    number, VersionsRead(part=number, begin=held.begin, next=held.begin)
+                )
+                known.next = max(known.next, min(held.begin, parts[held.place].scanned))
+        first = {place: read[part.number].next for place, part in parts.items()}
+        offset_ranges = [
+            OffsetRange(*place, first[place], part.scanned)
+            for place, part in parts.items()
+            if first[place] < part.scanned
+        ]
+        if not offset_ranges:
+            return
+        total = sum(one.offset_count for one in offset_ranges)
+        own_versions: list[OwnVersion] = []
+        kept_s = self._clock.now_s()
+        with await self._log.reader(offset_ranges) as reader:
+            while not reader.is_complete:
+                found = await reader.read(READ_S, READ_RECORDS)
+                self._display.waits(reader.trouble)
+                for place, records in found.items():
+                    known = read[parts[place].number]
+                    if not known.record_count:
+                        known.first_timestamp_ms = _timestamp_ms(records[0])
+                    known.record_count += len(records)
+                    own_versions += await self._own_versions(place[0], records)
+                for place, at in reader.positions.items():
+                    read[parts[place].number].next = at
+                done = sum(at - first[place] for place, at in reader.positions.items())
+                self._display.step("reading versions", done, total)
+                if self._clock.now_s() - kept_s >= STEP_S or reader.is_complete:
+                    versions.add(own_versions, read.values())
+                    own_versions, kept_s = [], self._clock.now_s()
+
+    async def _own_versions(self, topic: str, records: Sequence[Record]) -> list[OwnVersion]:
+        """Return the version of each change by its own time, and yield to the event loop."""
+        if self._routes.is_encoded(topic):
+            await self._schemas.at_hand(records)
+        wall_ms = self._clock.wall_ms()
+        await asyncio.sleep(0)
+        return [
+            {"object": described.name, "key": key, "own_ms": own_ms}
+            for record in records
+            for described, key, own_ms in self._routes.own_versions(record, wall_ms)
+            if self._rules.is_lifted(described)
+        ]
+
     async def _read(self, part: ReplayPartition, records: Sequence[Record]) -> ReadStep:
         """Map records, and yield to the event loop."""
         if self._routes.is_encoded(part.topic):
@@ -154,3 +222,9 @@ class RangeScan:
         reading = ChangeReader(self._routes.mappers(part.topic), part, self._rules)
         await asyncio.sleep(0)
         return reading.read(records, self._clock.wall_ms())
+
+
+def _timestamp_ms(record: Record) -> int:
+    """Return the timestamp of a record; without one, a time after every other."""
+    found_ms = record.timestamp()[1]
+    return found_ms if found_ms > 0 else _NEVER_MS

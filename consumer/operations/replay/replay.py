@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from consumer.clock import Clock
     from consumer.config.settings import Settings
     from consumer.mapping.port import RouteMapper
+    from consumer.mapping.version import VersionMemory
     from consumer.model import PartitionKey
     from consumer.operations.kafka.ranges import OffsetRange
     from consumer.operations.progress_display import ProgressDisplay
@@ -125,7 +126,8 @@ class Replay:
         self._rate = requests_per_second
         self._clock = clock
         self._display = display
-        schema_cache, connector = SchemaCache(), self._replay_settings.connector
+        schema_cache = SchemaCache(settings.registry_type)
+        connector = self._replay_settings.connector
         self._scan = RangeScan(
             checkpoint,
             log,
@@ -171,6 +173,7 @@ class Replay:
         reading_on = self._reads_on()
         if reading_on and self._checkpoint.phase is not ReplayPhase.RECHECKING:
             await self._read_on(positions)
+        await self._scan.versions()
         # Built once after reading; sending selects by offset.
         self._checkpoint.index()
         return plan_of(
@@ -181,6 +184,7 @@ class Replay:
             was_begun=was_begun,
             reads_on=reading_on,
             requests_per_second=self._rate,
+            wall_ms=self._clock.wall_ms(),
         )
 
     async def execute(
@@ -223,8 +227,8 @@ class Replay:
     def _daemon(self, make_ports: MakePorts) -> tuple[ReplaySource, Daemon]:
         checkpoint, parts = self._checkpoint, {one.place: one for one in self._checkpoint.parts}
 
-        def route_filter(mapper: RouteMapper) -> RouteMapper:
-            return ReplayFilter(mapper, checkpoint, parts, self._rules)
+        def route_filter(mapper: RouteMapper, versions: VersionMemory) -> RouteMapper:
+            return ReplayFilter(mapper, checkpoint, parts, self._rules, versions)
 
         def finished() -> None:
             self._is_finished = True

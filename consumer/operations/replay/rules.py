@@ -55,7 +55,7 @@ class ReplayRules:
         return self._key is None or change.key == self._key
 
     def is_lifted(self, described: ObjectSettings) -> bool:
-        """Whether Record Modified is raised by 1 ms, so that the tenant takes the row again."""
+        """Whether Record Modified is raised, so that the tenant takes the row again."""
         return (
             self._lifted
             and self.of(described) is not ReplayRule.EVERY

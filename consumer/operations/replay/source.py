@@ -243,6 +243,7 @@ class ReplaySource:
         await self._scan.up_to(
             {part.number: ends[part.place] for part in self._parts.values()}, "recheck"
         )
+        await self._scan.versions()
         return self._checkpoint.finish_recheck()
 
     def _keep(self, positions: Sequence[Position]) -> None:

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
+from consumer.decoding import glue_form
 from consumer.decoding.debezium import is_mongodb
+from consumer.decoding.debezium_topics import is_simple_watermark, own_record
 from consumer.decoding.document import open_member, open_object
+from consumer.decoding.framings import foreign_header, is_of_open_protocol, named_by_header
 from consumer.decoding.opened import open_value
-from consumer.decoding.wire_form import KEY_HEADER, VALUE_HEADER, split_id
+from consumer.decoding.schema_ids import KEY_HEADER, VALUE_HEADER, split_id
+from consumer.decoding.wire_formats import RegistryType
 from consumer.decoding.wrapping import is_connect_null, is_connect_struct
 from consumer.errors import RecordError
 from consumer.headers import headers_of
-from consumer.mapping.settings import FormatName
-from consumer.operations.sampling.unknown_formats import unknown_format_of
+from consumer.mapping.settings import EncodingName, FormatName
+from consumer.model import FilterRule
+from consumer.operations.sampling.unknown_formats import (
+    is_sql_server_event,
+    operation_in_header,
+    unknown_format_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -28,6 +37,12 @@ CLEAR_SHARE: Final = 0.9
 """A format or encoding is only accepted if this share of the values has it."""
 
 DEFAULT_PREFIX: Final = "__"
+
+FRAMES: Final[dict[RegistryType, str]] = {
+    "confluent": "schema registry framing",
+    "glue": "AWS Glue's frame",
+}
+"""The framing of each type of registry, as a person reads it."""
 
 _NULL: Final = b"null"
 """A null value as JSON text, which some `debezium_flat` topics have instead of a tombstone."""
@@ -48,21 +63,25 @@ class Recognition(msgspec.Struct, frozen=True, kw_only=True):
     """The formats of the values in a sample.
 
     `formats` and `framings` count the values, most frequent first. `refused` counts values that are
-    not JSON objects, by reason. `unknown` counts values that look like change records of a system
-    whose format is not known, by system; they are counted as `json` in `formats`. `prefix` is the
-    prefix of the columns that `debezium_flat` adds.
+    not JSON objects, by reason. `registry` is the type of registry that the framed values need.
+    `unknown` counts values that look like change records of a system
+    whose format is not known, by system; they are counted as `json` in `formats`. `own` counts the
+    records that a source writes for itself, by filter rule: they have no row and no format.
+    `prefix` is the prefix of the columns that `debezium_flat` adds.
     """
 
     formats: dict[FormatName, int]
     unknown: dict[str, int]
     framings: dict[str, int]
+    registry: RegistryType = "confluent"
     refused: dict[str, int]
     null_count: int
     prefix: str
+    own: dict[str, int] = {}
 
     @property
     def value_count(self) -> int:
-        """Number of values that are not null."""
+        """Number of values that are not null and not a record that a source writes for itself."""
         return sum(self.formats.values()) + sum(self.framings.values()) + sum(self.refused.values())
 
     @property
@@ -79,52 +98,99 @@ def recognise(records: Iterable[Record]) -> Recognition:
     """Recognise the format of each value in a sample."""
     formats: Counter[FormatName] = Counter()
     framings: Counter[str] = Counter()
+    registries: Counter[RegistryType] = Counter()
     refused: Counter[str] = Counter()
     prefixes: Counter[str] = Counter()
     unknown: Counter[str] = Counter()
+    own: Counter[str] = Counter()
     null_count = 0
     for record in records:
         value = record.value()
         if value is None or value == _NULL:
             null_count += 1
         elif (framing := framing_of(value, record)) is not None:
-            framings[framing] += 1
+            framings[framing.encoding] += 1
+            registries[framing.registry] += 1
         else:
             try:
                 document = open_object(value)
                 if is_connect_null(document):
                     null_count += 1
                     continue
-                name, prefix = _format_of(document, record)
+                members = _unwrapped(document)
+                rule = _own_rule(members, record)
+                if rule is not None:
+                    own[rule] += 1
+                    continue
+                name, prefix = _format_of(members, record)
             except RecordError as error:
-                refused[f"{error.reason} ({error.detail})"] += 1
+                fault = named_by_header(error, headers_of(record), VALUE_HEADER)
+                refused[f"{fault.reason} ({fault.detail})"] += 1
                 continue
             formats[name] += 1
             prefixes[prefix] += name == "debezium_flat"
-            system = unknown_format_of(_unwrapped(document)) if name == "json" else None
+            system = (
+                unknown_format_of(members) or operation_in_header(record)
+                if name == "json"
+                else None
+            )
             if system is not None:
                 unknown[system] += 1
     return Recognition(
         formats=dict(formats.most_common()),
         unknown=dict(unknown.most_common()),
         framings=dict(framings.most_common()),
+        registry=registries.most_common(1)[0][0] if registries else "confluent",
         refused=dict(refused.most_common()),
         null_count=null_count,
+        own=dict(own.most_common()),
         prefix=prefixes.most_common(1)[0][0] if +prefixes else DEFAULT_PREFIX,
     )
 
 
-def framing_of(value: bytes, record: Record) -> str | None:
-    """Return the encoding of a value with schema registry framing, or `None` without framing.
+def _own_rule(members: JsonObject, record: Record) -> FilterRule | None:
+    """Return the rule that filters a record without a row; `None` for any other record."""
+    if is_simple_watermark(members):
+        return FilterRule.WATERMARK
+    filtered = own_record(members, record.topic())
+    return None if filtered is None else filtered.rule
+
+
+class SeenFraming(NamedTuple):
+    """The framing of a value: the type of the registry, and the encoding as it is guessed."""
+
+    registry: RegistryType
+    encoding: EncodingName
+
+
+def framing_of(value: bytes, record: Record) -> SeenFraming | None:
+    """Return the framing of a value by a schema registry that can be read, or `None`.
 
     The framing has the id of the schema but not the encoding, which is guessed from the bytes after
     it.
     """
+    headers = headers_of(record)
+    # The lengths of TiCDC's open protocol begin with zero bytes, like the wire format.
+    if foreign_header(headers, VALUE_HEADER) is not None or is_of_open_protocol(value):
+        return None
+    if glue_form.schema_of(value, headers, VALUE_HEADER) is not None:
+        try:
+            return SeenFraming(
+                "glue", _encoding_of(glue_form.frame_of(value, (), VALUE_HEADER).body)
+            )
+        except RecordError:  # the body does not decompress
+            return SeenFraming("glue", "avro")
     _, body = split_id(value) or (None, b"")
     # Newer serializers put the schema id into a header; the value then has no prefix to recognise.
     if not body:
-        by_header = any(name in {KEY_HEADER, VALUE_HEADER} for name, _ in headers_of(record))
-        return ("json_schema" if _is_like_json(value) else "avro") if by_header else None
+        by_header = any(name in {KEY_HEADER, VALUE_HEADER} for name, _ in headers)
+        if not by_header:
+            return None
+        return SeenFraming("confluent", "json_schema" if _is_like_json(value) else "avro")
+    return SeenFraming("confluent", _encoding_of(body))
+
+
+def _encoding_of(body: bytes) -> EncodingName:
     if _is_like_json(body):
         return "json_schema"
     return "protobuf" if body[:1] == b"\x00" and _is_protobuf(body[1:]) else "avro"
@@ -164,12 +230,11 @@ def _varint(body: bytes, at: int) -> tuple[int, int]:
     return number, len(body) + 1
 
 
-def _format_of(document: JsonObject, record: Record) -> tuple[FormatName, str]:
-    """Return the format of one document, and the prefix of its added members."""
+def _format_of(members: JsonObject, record: Record) -> tuple[FormatName, str]:
+    """Return the format of one value, and the prefix of its added members."""
     names = {name.lower() for name, _ in headers_of(record)}
     if "ce_specversion" in names:
         return "cloudevents", DEFAULT_PREFIX
-    members = _unwrapped(document)
     for name, fits in _SIGNS.items():
         if fits(members):
             return name, DEFAULT_PREFIX
@@ -233,21 +298,27 @@ def _is_canal(members: JsonObject) -> bool:
 
 
 def _is_goldengate(members: JsonObject) -> bool:
-    truncated = open_value(members.get("op_type")) == "T" and "scn" not in members
-    return {"op_type", "op_ts"} <= members.keys() and (
-        bool({"before", "after"} & members.keys()) or truncated
-    )
+    operation = open_value(members.get("op_type"))
+    images = {"before", "after"} & members.keys()
+    # Flink writes no `op_ts`.
+    if operation in {"I", "U", "D"} and len(images) > 1:
+        return True
+    truncated = operation == "T" and "scn" not in members
+    return {"op_type", "op_ts"} <= members.keys() and (bool(images) or truncated)
 
 
 def _is_maxwell(members: JsonObject) -> bool:
-    # A type in upper case is Canal's or TiCDC's.
     kind = str(open_value(members.get("type")))
+    # Flink writes only `data` and `type`.
+    if members.keys() == {"data", "type"} and kind in {"insert", "update", "delete"}:
+        return open_member(members["data"]) is not None
+    # A type in upper case is Canal's or TiCDC's.
     return {"database", "type", "ts"} <= members.keys() and kind == kind.lower()
 
 
 _SIGNS: Final[dict[FormatName, Callable[[JsonObject], bool]]] = {
     "salesforce_cdc": _is_salesforce,
-    "cloudevents": lambda members: "specversion" in members,
+    "cloudevents": lambda members: "specversion" in members and not is_sql_server_event(members),
     "canal": _is_canal,
     "goldengate": _is_goldengate,
     "dms": lambda members: "record-type" in (open_member(members.get("metadata")) or {}),
@@ -261,11 +332,11 @@ EVIDENCE: Final[dict[FormatName, str]] = {
     "salesforce_cdc": "`ChangeEventHeader`",
     "cloudevents": "`specversion`, in the value or as a header",
     "canal": "`type` and rows in an array `data`",
-    "goldengate": "`op_type`, `op_ts` and a row `before` or `after`",
+    "goldengate": "`op_type` and a row `before` or `after`",
     "dms": "`metadata.record-type`",
     "debezium_mongodb": "`op` and documents of MongoDB as JSON text",
     "debezium": "`op` and a row `before` or `after`",
-    "maxwell": "`database`, `type` and `ts`",
+    "maxwell": "`type` and a row `data`",
     "debezium_flat": "columns and the members that Debezium adds to them",
     "json": "no value has a member that marks another format",
 }

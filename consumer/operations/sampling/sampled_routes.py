@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from consumer.dead_letter.fuse import SHARE_FROM_COUNT, WINDOW_S
 from consumer.mapping.routing import takes
 from consumer.operations.plurals import count_of
-from consumer.operations.sampling.recognition import CLEAR_SHARE, Recognition, recognise
+from consumer.operations.sampling.recognition import CLEAR_SHARE, FRAMES, Recognition, recognise
 from consumer.operations.sampling.sampled_rows import rows_of
 from consumer.operations.sampling.sampler import NoSample
 from consumer.operations.sampling.shared_objects import SharedObjects
@@ -44,8 +45,8 @@ class SampledTopic(msgspec.Struct, frozen=True):
     findings: tuple[SampleWarning, ...] = ()
     """Rules that read a column which no sampled row has, and tables whose rows meet."""
     problem: str = ""
-    blown: str = ""
-    """Why the daemon would hold this topic with MASS_REJECT; empty if it would not."""
+    beyond_fuse: str = ""
+    """Why the sample has more dead letters than `dead_letter.fuse` allows; empty if it has not."""
 
 
 def sampled_topics(
@@ -77,30 +78,37 @@ def sampled_topics(
             recognise(sample.records),
             trials,
             findings,
-            blown=_blown(settings.dead_letter.fuse, sample.records, trials),
+            beyond_fuse=_beyond_fuse(settings.dead_letter.fuse, sample.records, trials),
         )
 
 
-def _blown(fuse: FuseSettings, records: Sequence[Record], trials: Iterable[Trial]) -> str:
+def _beyond_fuse(fuse: FuseSettings, records: Sequence[Record], trials: Iterable[Trial]) -> str:
     """Return why the dead letters of a sample are more than the fuse allows, else nothing.
 
-    The share counts for any number of records, because a sample is small.
+    The share counts for any number of records, because a sample is small. A run counts within one
+    partition, because the daemon reads the partitions in another order.
     """
     rejected = {place for trial in trials for place in trial.rejected}
     run = longest = 0
+    partition = None
     for record in records:
-        run = run + 1 if (record.partition(), record.offset()) in rejected else 0
+        if record.partition() != partition:
+            run, partition = 0, record.partition()
+        run = run + 1 if (partition, record.offset()) in rejected else 0
         longest = max(longest, run)
     share = len(rejected) / len(records)
     if longest >= fuse.consecutive:
         return (
-            f"{longest} records in a row would be dead-lettered, and dead_letter.fuse.consecutive"
-            f" is {fuse.consecutive}"
+            f"{longest} records in a row of this sample would be dead-lettered; the daemon holds"
+            f" the topic (MASS_REJECT) after {fuse.consecutive} in a row"
+            " (dead_letter.fuse.consecutive)"
         )
     if rejected and share >= fuse.ratio:
         return (
-            f"{len(rejected)} of {count_of(len(records), 'record')} would be dead-lettered, and"
-            f" dead_letter.fuse.ratio is {fuse.ratio:g}"
+            f"{len(rejected)} of {count_of(len(records), 'record')} of this sample would be"
+            f" dead-lettered ({share:.1%}); the daemon holds the topic (MASS_REJECT) from a share"
+            f" of {fuse.ratio:.1%} on (dead_letter.fuse.ratio), among at least {SHARE_FROM_COUNT}"
+            f" records in {WINDOW_S} s"
         )
     return ""
 
@@ -152,11 +160,8 @@ def warnings_of(settings: Settings, seen: SampledTopic) -> Iterator[SampleWarnin
         )
         yield SampleWarning(route.place, f"{seen.topic}: {seen.problem}")
     yield from seen.findings
-    if seen.blown:
-        yield SampleWarning(
-            seen.trials[0].route.place,
-            f"{seen.topic}: the daemon would hold this topic (MASS_REJECT): {seen.blown}",
-        )
+    if seen.beyond_fuse:
+        yield SampleWarning(seen.trials[0].route.place, f"{seen.topic}: {seen.beyond_fuse}")
     for trial in seen.trials:
         place, route = trial.route.place, trial.route
         if seen.recognition is not None and (other := _other_format(seen.recognition, route)):
@@ -176,11 +181,13 @@ def _other_format(recognition: Recognition, route: RouteSettings) -> str | None:
     """
     if recognition.framings:
         framing, count = next(iter(recognition.framings.items()))
+        is_glue = recognition.registry == "glue"
         if route.encoding == "json":
             return (
-                f"expected encoding {route.encoding}, got schema registry framing in {count} of"
-                f" {count_of(recognition.value_count, 'value')}: set encoding: {framing} on the"
-                f" route (guessed from the bytes)"
+                f"expected encoding {route.encoding}, got {FRAMES[recognition.registry]} in"
+                f" {count} of {count_of(recognition.value_count, 'value')}: set encoding: {framing}"
+                f" on the route (guessed from the bytes)"
+                + (", and type: glue in kafka.schema_registry" if is_glue else "")
             )
         return None
     name = recognition.format

@@ -11,7 +11,7 @@ import msgspec
 from consumer.clock import SystemClock
 from consumer.decoding.encodings import ENCODINGS
 from consumer.decoding.schema_cache import SchemaCache
-from consumer.decoding.wire_form import KEY_HEADER, VALUE_HEADER, schema_of
+from consumer.decoding.schema_ids import KEY_HEADER, VALUE_HEADER
 from consumer.engine.schema_wait import schemas_of
 from consumer.errors import Hold, RecordError, Transient
 from consumer.headers import headers_of
@@ -19,13 +19,13 @@ from consumer.mapping.encoded import OpenedRecord, Transcoders
 from consumer.mapping.settings import EncodingName
 from consumer.model import PlainRecord
 from consumer.operations.sampling.sampler import NoSample
-from consumer.registry.client import RegistryClient
+from consumer.registry.registries import registry_client
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from consumer.model import Record
-    from consumer.registry.settings import RegistrySettings
+    from consumer.registry.settings import AnyRegistry
 
 _BY_KIND: dict[str, EncodingName] = {
     encoding.kind: name
@@ -42,7 +42,7 @@ class UnframedSample(msgspec.Struct, frozen=True):
     refused: dict[str, int]
 
 
-def schemas_in(records: Sequence[Record], registry: RegistrySettings) -> SchemaCache:
+def schemas_in(records: Sequence[Record], registry: AnyRegistry) -> SchemaCache:
     """Ask the registry once for every schema that the records name.
 
     Raises: `NoSample` if it does not answer or refuses.
@@ -50,15 +50,17 @@ def schemas_in(records: Sequence[Record], registry: RegistrySettings) -> SchemaC
     try:
         return asyncio.run(_fetched(records, registry))
     except (Hold, Transient) as error:
-        message = f"request to the schema registry at {registry.url} failed: {error.detail}"
+        message = f"request to the schema registry at {registry.address} failed: {error.detail}"
         raise NoSample(message) from None
 
 
-async def _fetched(records: Sequence[Record], registry: RegistrySettings) -> SchemaCache:
-    cache = SchemaCache()
-    client = RegistryClient(registry, SystemClock())
+async def _fetched(records: Sequence[Record], registry: AnyRegistry) -> SchemaCache:
+    cache = SchemaCache(registry.type)
+    client = registry_client(registry, SystemClock())
     try:
-        for schema in dict.fromkeys(one for record in records for one in schemas_of(record)):
+        for schema in dict.fromkeys(
+            one for record in records for one in schemas_of(record, cache.wire)
+        ):
             cache.put(schema, await client.schema(schema), 0.0)
     finally:
         await client.close()
@@ -81,7 +83,7 @@ def unframed(records: Sequence[Record], schemas: SchemaCache) -> UnframedSample:
         except RecordError as error:
             refused[f"{error.reason} ({error.detail})"] += 1
             continue
-        schema = schema_of(record.value() or b"", headers_of(record), VALUE_HEADER)
+        schema = schemas.wire.schema_of(record.value() or b"", headers_of(record), VALUE_HEADER)
         if schema is not None:
             encodings[_BY_KIND[schemas.schema(schema).kind]] += 1
         opened.append(_plain(one, value))

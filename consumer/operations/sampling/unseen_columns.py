@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Final
 
 from consumer.config.findings import did_you_mean
 from consumer.mapping.paths import quote_step
-from consumer.mapping.sources import RowPath, Template, source_of, template_of
+from consumer.mapping.read_sources import sources_read
+from consumer.mapping.sources import RowPath
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from consumer.mapping.settings import FormatName, RouteSettings
-    from consumer.mapping.sources import ValueSource
 
 _WHOLE_ROWS: Final[frozenset[FormatName]] = frozenset(
     {"debezium", "debezium_flat", "maxwell", "canal", "dms"}
@@ -30,41 +30,17 @@ def unseen_columns(route: RouteSettings, columns: Collection[str]) -> Iterator[s
     """
     if route.custom is not None or route.row is not None:
         return
-    for rule, source in _sources(route):
-        for path in _read_by(source):
-            name = path.column
-            whole = ".".join(map(str, path.steps))
-            # A dot separates steps, so a column with a dot in its name needs quotes.
-            is_column = len(path.steps) > 1 and whole in columns
-            guess = f"; write '{quote_step(whole)}'" if is_column else did_you_mean(name, columns)
-            if (
-                name not in columns
-                and (guess or route.format in _WHOLE_ROWS)
-                and not _is_mark(route, name)
-            ):
-                yield f"{rule} reads column `{name}`, but no sampled row has it{guess}"
-
-
-def _sources(route: RouteSettings) -> Iterator[tuple[str, ValueSource]]:
-    for name, rule in route.fields.items():
-        if isinstance(rule.template, str):
-            yield f"fields.{name}", template_of(rule.template, lambda _path: str)
-        elif isinstance(rule.source, str):
-            yield f"fields.{name}", source_of(rule.source)
-    for path in route.where:
-        yield f"where.{path}", source_of(path)
-
-
-def _is_mark(route: RouteSettings, name: str) -> bool:
-    """Return whether a name is one of the members that the format adds to the columns."""
-    return route.format == "debezium_flat" and name.startswith(route.flat_prefix)
-
-
-def _read_by(source: ValueSource) -> Iterator[RowPath]:
-    """Yield the paths of a source in the row; none for the key, headers and the envelope."""
-    if isinstance(source, RowPath):
-        yield source
-    if isinstance(source, Template):
-        for part in source.parts:
-            if not isinstance(part, str):
-                yield from _read_by(part.source)
+    for rule, path in sources_read(route):
+        if not isinstance(path, RowPath):
+            continue
+        name = path.column
+        whole = ".".join(map(str, path.steps))
+        # A dot separates steps, so a column with a dot in its name needs quotes.
+        is_column = len(path.steps) > 1 and whole in columns
+        guess = f"; write '{quote_step(whole)}'" if is_column else did_you_mean(name, columns)
+        if (
+            name not in columns
+            and (guess or route.format in _WHOLE_ROWS)
+            and not route.is_mark(name)
+        ):
+            yield f"{rule} reads column `{name}`, but no sampled row has it{guess}"

@@ -81,8 +81,8 @@
 {{- fail "connectorSchema: is empty, but config.connector needs it; write the connector's OpenAPI file there" -}}
 {{- end -}}
 {{- range dig "routes" list (default dict .Values.config) -}}
-{{- if and (eq (toString .destination) "bulk") (not $.Values.spool.enabled) -}}
-{{- fail "spool.enabled: required for destination: bulk, because rows are collected on disk and the root file system is read-only; write true" -}}
+{{- if and (has (toString .destination) (list "bulk" "crm_bulk")) (not $.Values.spool.enabled) -}}
+{{- fail "spool.enabled: required for destination: bulk and crm_bulk, because rows are collected on disk and the root file system is read-only; write true" -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

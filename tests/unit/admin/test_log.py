@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import structlog
 
+from consumer.admin.events import CHANGES, EVENTS
 from consumer.admin.log import LoggingBridge, configure, set_level
 from consumer.admin.settings import LogSettings
 from consumer.errors import Hold, HoldReason
@@ -182,6 +183,35 @@ def test_repeats_are_collapsed_and_counted(out: io.StringIO, clock: ManualClock)
     clock.time_s = 10.0
     structlog.get_logger().warning("broker_away", broker="b:9092", attempt=1000)
     assert [None, 999] == [line.get("repeated") for line in _lines(out)]
+
+
+def test_every_start_and_end_of_a_hold_is_written(out: io.StringIO, clock: ManualClock) -> None:
+    """A hold that begins again within seconds is not the hold that has ended."""
+    log = structlog.get_logger()
+    for second in range(0, 6, 2):
+        clock.time_s = float(second)
+        log.warning("hold_started", reason="RATE", scope="customers", detail="429")
+        clock.time_s = second + 1.0
+        log.info("hold_ended", reason="RATE", scope="customers", lasted_s=1.0)
+    log.warning("hold_started", reason="RATE", scope="customers", detail="429")
+    assert ["hold_started", "hold_ended"] * 3 + ["hold_started"] == [
+        line["event"] for line in _lines(out)
+    ]
+
+
+@pytest.mark.parametrize(("begin", "end"), CHANGES.items())
+def test_a_state_that_begins_again_is_written(out: io.StringIO, begin: str, end: str) -> None:
+    """The last line says which state it is; only repeats within one state are left out."""
+    log = structlog.get_logger()
+    for name in (begin, begin, end, begin, end, begin):
+        log.warning(name, detail="the same text")
+    written = [line["event"] for line in _lines(out)]
+    assert [begin, end, begin, end, begin] == written[written.count(begin) - 3 :]
+
+
+def test_the_names_of_states_are_declared() -> None:
+    """Each begin and each end is a log event."""
+    assert {*CHANGES, *CHANGES.values()} <= {event.name for event in EVENTS}
 
 
 def test_lines_about_other_partitions_are_not_repeats(out: io.StringIO) -> None:

@@ -34,6 +34,7 @@ PROMISED = {
     ("request_seconds", "histogram", ()),
     ("batch_bytes", "histogram", ()),
     ("batch_records", "histogram", ()),
+    ("undocumented_acceptances_total", "counter", ("object",)),
     ("retries_total", "counter", ("cause",)),
     ("bisect_requests_total", "counter", ()),
     ("dead_letters_total", "counter", ("topic", "reason")),
@@ -44,8 +45,10 @@ PROMISED = {
     ("hold", "gauge", ("reason",)),
     ("token_refreshes_total", "counter", ("result",)),
     ("token_expires_seconds", "gauge", ()),
+    ("clock_offset_seconds", "gauge", ()),
     ("rate_limit_requests_per_second", "gauge", ()),
     ("in_flight_requests", "gauge", ()),
+    ("body_limit_bytes", "gauge", ("object",)),
     ("throttled_seconds_total", "counter", ()),
     ("build_info", "gauge", ("version", "config_sha256", "python")),
 }
@@ -66,8 +69,10 @@ REPORT = StatusReport(
     token=TokenStatus(expires_in_s=60.0),
     rate=RateStatus(limit=125.0, share=0.5),
     in_flight=4,
+    body_limits={"customers": 100_000},
     buffer_bytes=99,
     freshness_s={"t": 1.5},
+    clock_offset_s=-600.5,
 )
 
 
@@ -84,6 +89,7 @@ def _counted() -> Metrics:
     metrics.request(
         "customers", Operation.UPSERT, 202, seconds=0.2, body_bytes=180_000, records=450
     )
+    metrics.odd_acceptance("customers")
     metrics.retry("503")
     metrics.bisected(2)
     metrics.dead_letter("t", Reason.FIELD_TYPE)
@@ -143,6 +149,7 @@ def test_labels_are_the_promised_ones() -> None:
         ("request_seconds_sum", {}, 0.2),
         ("batch_bytes_sum", {}, 180_000),
         ("batch_records_sum", {}, 450),
+        ("undocumented_acceptances_total", {"object": "customers"}, 1),
         ("retries_total", {"cause": "503"}, 1),
         ("bisect_requests_total", {}, 2),
         ("dead_letters_total", {"topic": "t", "reason": "FIELD_TYPE"}, 1),
@@ -158,8 +165,10 @@ def test_labels_are_the_promised_ones() -> None:
         ("hold", {"reason": "SINK"}, 1),
         ("hold", {"reason": "BROKER"}, 0),
         ("token_expires_seconds", {}, 60),
+        ("clock_offset_seconds", {}, -600.5),
         ("rate_limit_requests_per_second", {}, 125),
         ("in_flight_requests", {}, 4),
+        ("body_limit_bytes", {"object": "customers"}, 100_000),
     ],
 )
 def test_each_call_reaches_its_sample(name: str, labels: dict[str, str], value: float) -> None:

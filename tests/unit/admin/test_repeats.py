@@ -31,3 +31,12 @@ def test_memory_is_bounded() -> None:
     for at in range(10_000):
         repeats.dropped(at, 0.0)
     assert 512 == len(repeats._seen)
+
+
+def test_a_forgotten_line_is_written() -> None:
+    """It counts as a new one; other lines stay repeats."""
+    repeats = Repeats()
+    repeats.dropped("a", 0.0)
+    repeats.dropped("b", 0.0)
+    repeats.forget(lambda line: line == "a")
+    assert (0, None) == (repeats.dropped("a", 1.0), repeats.dropped("b", 1.0))

@@ -111,6 +111,7 @@ class ScriptedTransport:
     def __init__(self) -> None:
         self.script: list[HttpOutcome | Exception] = []
         self.requests: list[Request] = []
+        self.left: list[str] = []
         self.gate: asyncio.Event | None = None
 
     async def send(self, request: Request) -> HttpOutcome:
@@ -127,6 +128,10 @@ class ScriptedTransport:
         if request.url.endswith("/services/a360/token"):
             return tenant_answer(access_token=f"tenant-token-{len(self.requests)}")
         return core_answer()
+
+    def leave(self, origin: str) -> None:
+        """Note an origin that is not used any more."""
+        self.left.append(origin)
 
     async def close(self) -> None:
         """Close nothing."""

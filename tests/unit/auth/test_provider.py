@@ -35,10 +35,15 @@ class Counted:
 
     def __init__(self) -> None:
         self.results: list[str] = []
+        self.moves: list[tuple[str, str]] = []
 
     def token_refresh(self, result: str) -> None:
         """Note one."""
         self.results.append(result)
+
+    def tenant_moved(self, old_host: str, new_host: str) -> None:
+        """Note a move."""
+        self.moves.append((old_host, new_host))
 
 
 @pytest.fixture
@@ -229,6 +234,33 @@ async def test_a_pause_of_the_login_is_kept(
     with pytest.raises(Transient):
         await provider.current()
     assert 1 == len(transport.requests)
+
+
+async def test_a_pause_of_an_hour_is_kept_whole(
+    provider: TokenProvider, transport: ScriptedTransport, clock: StillClock
+) -> None:
+    """It is not cut, and the status shows how much of it is left."""
+    transport.script = [Answer(429, (("retry-after", "3600"),))]
+    with pytest.raises(Transient, match="login returned 429 and asked for a pause of 3600 s"):
+        await provider.current()
+    assert 3_600.0 == provider.paused_s()
+    clock.at_s += 3_599
+    with pytest.raises(Transient):
+        await provider.current()
+    assert 1 == len(transport.requests)
+    clock.at_s += 1
+    assert 1 == (await provider.current()).serial
+    assert 0.0 == provider.paused_s()
+
+
+@pytest.mark.parametrize("status", [408, 425, 500, 507, 520, 530])
+async def test_a_fault_of_a_server_says_nothing_about_the_credentials(
+    provider: TokenProvider, transport: ScriptedTransport, status: int
+) -> None:
+    """I12: it is transient, whatever its number is."""
+    transport.script = [Answer(status)]
+    with pytest.raises(Transient):
+        await provider.current()
 
 
 async def test_an_unknown_host_keeps_its_hold_reason(

@@ -31,6 +31,9 @@ class Silent:
     def token_refresh(self, result: str) -> None:
         """Ignore the result."""
 
+    def tenant_moved(self, old_host: str, new_host: str) -> None:
+        """Ignore the move."""
+
 
 @pytest.fixture
 def provide(transport: ScriptedTransport, clock: StillClock) -> Provide:

@@ -191,5 +191,6 @@ def test_a_spool_of_an_earlier_run_is_reopened(tmp_path: Path) -> None:
     left = ReopenedSpool(tmp_path / "1.rows")
     assert 1 == left.accepted_marks(["k"])
     left.close()
-    with pytest.raises(Fatal, match=r"1\.rows"):
-        ReopenedSpool(tmp_path / "1.rows")
+    (tmp_path / "2.rows").write_bytes(b"not a spool")
+    with pytest.raises(Fatal, match=r"2\.rows"):
+        ReopenedSpool(tmp_path / "2.rows")

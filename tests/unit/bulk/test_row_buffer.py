@@ -8,8 +8,7 @@ import pytest
 
 from consumer.bulk.csv import INGESTION, CsvRows
 from consumer.bulk.row_buffer import RowBuffer
-from consumer.bulk.spool import Spool, SpooledRow
-from consumer.errors import Fatal, Reason
+from consumer.errors import Reason
 from consumer.mapping.settings import FieldType, FlushSettings
 from consumer.model import (
     Assignment,
@@ -164,14 +163,3 @@ def test_full_memory_sends_a_batch_with_partial_records_early(
     one.add([upsert(1, "b", 1, PartialRecord(assignment, 2, 5))], assignment, 0.0)
     one.press()
     assert one.is_due(1.0)
-
-
-def test_a_full_disk_is_named(tmp_path: Path) -> None:
-    """A missing folder, and a table that cannot grow, play the full disk."""
-    with pytest.raises(Fatal, match="cannot spool to"):
-        Spool(tmp_path / "gone" / "1.rows")
-    spool = Spool(tmp_path / "1.rows")
-    spool._sql.execute("PRAGMA max_page_count = 4")
-    row = SpooledRow("a", 0, 0, 0, 1, b"x" * 100_000)
-    with pytest.raises(Fatal, match="full"):
-        spool.put([row])

@@ -31,6 +31,7 @@ BEYOND = {
     "broker-port-too-high",
     "broker-with-http",
     "broker-without-port-number",
+    "registry-without-url",  # required by another key
     "duration-too-long",  # an amount with a unit
     "I18-batch-bytes-binary-unit",
 }

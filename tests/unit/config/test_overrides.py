@@ -159,8 +159,6 @@ def test_a_secret_on_the_command_line_is_refused(consumer_yaml: Path) -> None:
                 " (the limit of an Ingestion API request), got `300000`"
             ),
         ),
-        ("group", "--set group: group: expected path=value, such as kafka.group_id=x"),
-        ("=x", "--set : config: expected path=value, such as kafka.group_id=x"),
         (
             "routes.7.object=x",
             (
@@ -187,6 +185,14 @@ def test_a_secret_on_the_command_line_is_refused(consumer_yaml: Path) -> None:
 def test_a_wrong_option_is_named(consumer_yaml: Path, option: str, said: str) -> None:
     """The place of a fault in an option is the option."""
     assert [said] == faults(consumer_yaml, option)
+
+
+@pytest.mark.parametrize("option", ["hunter2", "=hunter2", "hunter2=", "aHVudGVyMg==", "a hunter2"])
+def test_text_without_a_path_is_not_shown(consumer_yaml: Path, option: str) -> None:
+    """It may be a secret whose path was forgotten."""
+    assert [
+        "--set: config: expected path=value, such as kafka.group_id=x, got text without a path"
+    ] == faults(consumer_yaml, option)
 
 
 def test_a_wrong_variable_is_named(consumer_yaml: Path) -> None:

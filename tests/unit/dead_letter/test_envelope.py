@@ -10,6 +10,7 @@ from consumer.dead_letter.envelope import (
     RecordFault,
     failed_replays,
     full_copy,
+    minimal,
     original_headers,
     reference,
 )
@@ -155,6 +156,27 @@ def test_g09_reference_of_huge_headers_fits() -> None:
     record = _record([(f"h{at}", b"v" * 2000) for at in range(1000)], key=b"k" * 500_000)
     sent = reference(record, FULL, CONTEXT)
     assert (None, "__connect.errors.topic") == (sent.key, sent.headers[0][0])
+
+
+@pytest.mark.parametrize(
+    ("headers", "replays"),
+    [((), {}), (((REPLAYS, b"2"),), {"datacloud.replays": "3"})],
+    ids=["first", "replayed"],
+)
+def test_g09_the_smallest_form_finds_the_record_again(
+    headers: Headers, replays: dict[str, str]
+) -> None:
+    """Position and reason; the count of replays stays, because it ends loops."""
+    record = _record([*headers, ("h", b"v" * 30_000)], key=b"k" * 30_000)
+    sent = minimal(record, FULL, CONTEXT)
+    assert (None, None) == (sent.key, sent.value)
+    assert {
+        "__connect.errors.topic": "shop.customers",
+        "__connect.errors.partition": "3",
+        "__connect.errors.offset": "17",
+        "datacloud.reason": "SINK_REJECTED",
+        "datacloud.reference": "true",
+    } | replays == _added(sent.headers)
 
 
 def test_long_text_is_cut() -> None:

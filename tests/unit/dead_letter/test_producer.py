@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 FULL = DeadLetter(key=b"k", value=b"v", headers=(("a", b"1"),))
 REFERENCE = DeadLetter(key=b"k", value=None, headers=(("datacloud.reference", b"true"),))
+MINIMAL = DeadLetter(key=None, value=b"minimal", headers=())
 TAKEN = None
 LOST = KafkaError(KafkaError._FENCED, "fenced", True)  # noqa: FBT003 - the library takes it by position
 TOO_LARGE = KafkaError(KafkaError.MSG_SIZE_TOO_LARGE)
@@ -127,10 +128,25 @@ async def test_too_large_sends_the_reference(refusal: KafkaError | Exception) ->
     assert script.produced[-1] is None
 
 
-async def test_a_reference_that_is_too_large_is_a_hold() -> None:
-    """A topic that accepts neither form is a fault of the set-up; the hold names the setting."""
+async def test_a_reference_that_is_too_large_sends_the_smallest_form() -> None:
+    """Headers of the record, or a small limit of the topic."""
+    script = Script(TOO_LARGE, TOO_LARGE, TAKEN)
+    await _topic(script).send(FULL, REFERENCE, MINIMAL)
+    assert MINIMAL.value == script.produced[-1]
+
+
+async def test_a_topic_that_accepts_no_form_is_a_hold() -> None:
+    """It is a fault of the set-up; the hold names the setting."""
     with pytest.raises(Hold, match=r"MSG_SIZE_TOO_LARGE.*raise max\.message\.bytes"):
-        await _topic(Script(TOO_LARGE, TOO_LARGE)).send(FULL, REFERENCE)
+        await _topic(Script(TOO_LARGE, TOO_LARGE, TOO_LARGE)).send(FULL, REFERENCE, MINIMAL)
+
+
+async def test_only_a_size_leads_to_a_smaller_form() -> None:
+    """A topic that is down gets the full copy when it is back."""
+    script = Script(KafkaError(KafkaError.NOT_ENOUGH_REPLICAS), TAKEN)
+    with pytest.raises(Hold):
+        await _topic(script).send(FULL, REFERENCE, MINIMAL)
+    assert [FULL.value] == script.produced
 
 
 @pytest.mark.parametrize(

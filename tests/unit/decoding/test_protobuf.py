@@ -10,8 +10,9 @@ import pytest
 from google.protobuf.message_factory import GetMessageClass
 
 from consumer.decoding.proto_text import read_proto_text
-from consumer.decoding.protobuf_body import compile_protobuf, message_indexes
+from consumer.decoding.protobuf_body import compile_protobuf
 from consumer.decoding.protobuf_files import ProtobufFiles
+from consumer.decoding.protobuf_indexes import message_indexes
 from consumer.decoding.wire_form import Frame
 from consumer.decoding.written_schema import Reference, WrittenSchema
 from consumer.errors import RecordError
@@ -289,7 +290,7 @@ NOT_READ = "not a Protobuf file that can be read: "
         ),
         pytest.param(
             'edition = "1066";',
-            f"{NOT_READ}expected an edition that the installed Protobuf library has, got another",
+            f"{NOT_READ}expected edition 2023 or 2024, got 1066",
             id="edition",
         ),
         pytest.param(
@@ -298,8 +299,8 @@ NOT_READ = "not a Protobuf file that can be read: "
             id="signs",
         ),
         pytest.param(
-            "message A { optional group B = 1 {} }",
-            f"{NOT_READ}groups are not supported",
+            'syntax = "proto3"; message A { optional group B = 1 {} }',
+            f"{NOT_READ}groups are only allowed in proto2, got one in proto3",
             id="group",
         ),
         pytest.param(

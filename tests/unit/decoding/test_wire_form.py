@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from consumer.decoding.wire_form import VALUE_HEADER, Frame, frame_of, schema_of, shown
+from consumer.decoding.schema_ids import VALUE_HEADER, shown
+from consumer.decoding.wire_form import Frame, frame_of, schema_of
 from consumer.errors import RecordError
 
 if TYPE_CHECKING:
@@ -99,7 +100,8 @@ EXPECTED = (
         pytest.param(
             b"Obj\1",
             (),
-            f"DECODE_FRAMED: {EXPECTED}other bytes; let the producer use the registry's serializer",
+            f"DECODE_FRAMED: {EXPECTED}an Avro object container, which is not unpacked; let the"
+            " producer use the registry's serializer",
             id="container",
         ),
         pytest.param(

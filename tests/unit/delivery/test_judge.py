@@ -51,18 +51,36 @@ def hold_reason(verdict: Verdict) -> HoldReason:
     [
         pytest.param(b'{"accepted":true}', id="documented"),
         pytest.param(b"", id="J02"),
-        pytest.param(b'{"acc', id="cut"),
-        pytest.param(b"<html>ok</html>", id="page"),
-        pytest.param(b"[]", id="empty-list"),
-        pytest.param(b"null", id="null"),
+        pytest.param(b" \r\n", id="blank"),
+        pytest.param(b'{ "accepted" : true }', id="spaced"),
         pytest.param(b'{"accepted":true,"errors":[],"requestId":"x"}', id="nothing-failed"),
         pytest.param(b'{"accepted":true,"results":[{"status":"ok"}]}', id="results-without-fault"),
-        pytest.param(b"\xff\xfe", id="not-text"),
     ],
 )
 def test_202_is_accepted(body: bytes) -> None:
     """The status is the acceptance; a body is not needed."""
     assert Accepted() == read(status(202, body))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b'{"acc', id="cut"),
+        pytest.param(b"<html>ok</html>", id="page"),
+        pytest.param(b"[]", id="empty-list"),
+        pytest.param(b"null", id="null"),
+        pytest.param(b"true", id="bare-true"),
+        pytest.param(b"{}", id="no-member"),
+        pytest.param(b'{"accepted":"true"}', id="text"),
+        pytest.param(b'{"accepted":1}', id="number"),
+        pytest.param(b'{"accepted":null}', id="null-member"),
+        pytest.param(b'{"error":"quota","message":"x"}', id="error"),
+        pytest.param(b"\xff\xfe", id="not-text"),
+    ],
+)
+def test_202_with_another_body_counts_as_odd(body: bytes) -> None:
+    """A body that is neither empty nor `accepted: true` may be of another server: it is counted."""
+    assert Accepted(odd=True) == read(status(202, body))
 
 
 @pytest.mark.parametrize(

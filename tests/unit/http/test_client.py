@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from consumer.errors import Fatal, Hold, HoldReason
-from consumer.http.messages import Answer, Request
+from consumer.http.messages import Answer, Failure, NoAnswer, Request
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,6 +93,27 @@ async def test_a_missing_spool_file_is_fatal(transport: HttpTransport, tmp_path:
         )
 
 
+async def test_idle_connections_to_an_address_that_is_left_are_closed(
+    transport: HttpTransport, listen: Listen, accepted: bytes
+) -> None:
+    """The peer sees the end of its connection at once; those to other addresses are kept."""
+    closed = asyncio.Event()
+
+    async def once(connection: Connection) -> None:
+        await connection.request()
+        await connection.write(accepted)
+        await connection.left()
+        closed.set()
+
+    async with listen(once) as peer, listen(once) as other:
+        await transport.send(post(peer.url))
+        transport.leave(other.url)
+        await asyncio.sleep(0)
+        assert not closed.is_set()
+        transport.leave(peer.url)
+        await asyncio.wait_for(closed.wait(), 5.0)
+
+
 async def test_connections_are_kept(
     transport: HttpTransport, listen: Listen, answering: type[Answering], accepted: bytes
 ) -> None:
@@ -144,15 +165,59 @@ async def test_duplicate_headers_are_kept(
 async def test_nothing_is_decompressed_k22(
     transport: HttpTransport, listen: Listen, answering: type[Answering]
 ) -> None:
-    """A body that says gzip stays as it was sent: no decompression bomb."""
+    """A body that says gzip is not read at all: no decompression bomb, and no meaning."""
     packed = b"\x1f\x8b\x08not really"
     head = (
         f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(packed)}\r\n\r\n"
     ).encode()
     async with listen(answering(head + packed)) as peer:
-        answer = await transport.send(post(peer.url))
-    assert isinstance(answer, Answer)
-    assert packed == answer.body
+        outcome = await transport.send(post(peer.url))
+    assert isinstance(outcome, NoAnswer)
+    assert (Failure.MALFORMED, True) == (outcome.failure, outcome.written)
+
+
+@pytest.mark.parametrize("status", [200, 202, 301, 404, 429, 500])
+@pytest.mark.parametrize(
+    ("coding", "is_plain"),
+    [
+        ("gzip", False),
+        ("GZIP", False),
+        ("br", False),
+        ("identity, deflate", False),
+        ("unknown", False),
+        ("identity", True),
+        (" Identity ", True),
+        ("", True),
+    ],
+)
+async def test_a_content_encoding_is_malformed_whatever_the_status(  # noqa: PLR0917 - drawn
+    transport: HttpTransport,
+    listen: Listen,
+    answering: type[Answering],
+    status: int,
+    coding: str,
+    is_plain: bool,  # noqa: FBT001 - expected
+) -> None:
+    """Every request asked for identity: what another encoding says is not known."""
+    body = b'{"accepted":false}'
+    head = (
+        f"HTTP/1.1 {status} X\r\nContent-Encoding: {coding}\r\nContent-Length: {len(body)}\r\n\r\n"
+    ).encode()
+    async with listen(answering(head + body)) as peer:
+        outcome = await transport.send(post(peer.url))
+    assert is_plain is isinstance(outcome, Answer)
+
+
+async def test_a_compressed_file_is_not_saved(
+    transport: HttpTransport, listen: Listen, answering: type[Answering], tmp_path: Path
+) -> None:
+    """The results of a job are read from a file that no compressed body reaches."""
+    into = tmp_path / "results.csv"
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nabcd"
+    async with listen(answering(head)) as peer:
+        request = Request("GET", f"{peer.url}/results", answer_path=str(into))
+        assert isinstance(await transport.send(request), NoAnswer)
+    assert not into.exists()
 
 
 @pytest.mark.holds("I15")

@@ -235,7 +235,9 @@ async def test_after_close_nothing_is_sent(transport: HttpTransport) -> None:
 class Names(AbstractResolver):
     """A resolver that returns scripted addresses, fails, or never returns."""
 
-    def __init__(self, *addresses: str, error: OSError | None = None, hangs: bool = False) -> None:
+    def __init__(
+        self, *addresses: str, error: Exception | None = None, hangs: bool = False
+    ) -> None:
         self._addresses = addresses
         self._error = error
         self._hangs = hangs
@@ -292,9 +294,10 @@ async def test_private_answer_for_a_public_name_j38(addresses: Sequence[str]) ->
     [
         pytest.param(socket.gaierror(socket.EAI_NONAME, "unknown"), id="J38-NXDOMAIN"),
         pytest.param(socket.gaierror(socket.EAI_AGAIN, "try again"), id="J38-SERVFAIL"),
+        pytest.param(UnicodeError("label empty or too long"), id="not-encodable"),
     ],
 )
-async def test_name_that_does_not_resolve(error: OSError) -> None:
+async def test_name_that_does_not_resolve(error: Exception) -> None:
     """A failing name service is a transient fault, and nothing was written."""
     transport = public(Names(error=error))
     assert (Failure.CONNECTION, False) == await fault(transport, post("https://x.salesforce.com"))

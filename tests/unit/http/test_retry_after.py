@@ -11,6 +11,9 @@ WALL_MS = 1_767_225_600_000
 """Thu, 01 Jan 2026 00:00:00 UTC."""
 
 
+DAY_S = 86_400.0
+
+
 def asked(*headers: tuple[str, str]) -> float | None:
     return pause_s(Answer(429, headers), WALL_MS)
 
@@ -22,12 +25,19 @@ def asked(*headers: tuple[str, str]) -> float | None:
         ("7", 7.0),
         (" 7 ", 7.0),
         ("300", 300.0),
-        ("3600", 300.0),
+        ("400", 400.0),
+        ("3600", 3_600.0),
+        ("86400", DAY_S),
+        ("90000", DAY_S),
+        ("2678400", DAY_S),
+        ("2678401", None),
         ("Thu, 01 Jan 2026 00:00:30 GMT", 30.0),
         ("Thursday, 01-Jan-26 00:00:30 GMT", 30.0),
         ("Thu Jan  1 00:00:30 2026", 30.0),
+        ("Thu, 01 Jan 2026 05:00:00 GMT", 18_000.0),
+        ("Sat, 03 Jan 2026 00:00:00 GMT", DAY_S),
         pytest.param("Wed, 31 Dec 2025 23:00:00 GMT", 1.0, id="J24-past"),
-        pytest.param("Fri, 01 Jan 2100 00:00:00 GMT", 300.0, id="J24-far-future"),
+        pytest.param("Fri, 01 Jan 2100 00:00:00 GMT", None, id="J24-far-future"),
         pytest.param("-1", None, id="J25-negative"),
         pytest.param("banana", None, id="J25-banana"),
         pytest.param("1e9", None, id="J25-1e9"),
@@ -40,8 +50,15 @@ def asked(*headers: tuple[str, str]) -> float | None:
     ],
 )
 def test_retry_after(value: str, seconds: float | None) -> None:
-    """Seconds or a date within bounds; any other value is ignored."""
+    """Seconds or a date up to a day; more counts as a day, and nonsense is ignored."""
     assert seconds == asked(("retry-after", value))
+
+
+def test_a_date_is_read_by_the_clock_of_the_service() -> None:
+    """This machine's clock is ten minutes late; the answer says what time it is."""
+    date = ("date", "Thu, 01 Jan 2026 00:10:00 GMT")
+    assert 400.0 == asked(date, ("retry-after", "Thu, 01 Jan 2026 00:16:40 GMT"))
+    assert 1_000.0 == asked(("date", "today"), ("retry-after", "Thu, 01 Jan 2026 00:16:40 GMT"))
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from consumer.decoding.schema_cache import SchemaCache
-from consumer.decoding.wire_form import KEY_HEADER, VALUE_HEADER
+from consumer.decoding.schema_ids import KEY_HEADER, VALUE_HEADER
 from consumer.decoding.written_schema import WrittenSchema
 from consumer.errors import RecordError
 from consumer.mapping.routing import RouteTable
 from consumer.mapping.settings import FieldRule, FieldType, ObjectSettings, RouteSettings
-from consumer.model import Delete, Filtered, PlainRecord, Upsert
+from consumer.model import Delete, Filtered, FilterRule, PlainRecord, Upsert
 from tests.framed import avro_body, framed
 
 if TYPE_CHECKING:
@@ -172,12 +172,38 @@ def test_a_key_may_be_framed_or_plain_text(key: bytes, headers: Headers, text: s
 
 
 def test_a_key_that_cannot_be_decoded_is_a_fault_only_where_it_is_used() -> None:
-    """An integer serialiser's eight bytes look like a frame."""
+    """Here the eight bytes of an integer serializer."""
     key = (7).to_bytes(8)
     mapped = mapper().map(record(framed(VALUES, change("c", after=CUSTOMER)), key=key), WALL_MS)
     assert isinstance(mapped, Upsert)
-    with pytest.raises(RecordError, match=r"DECODE_SCHEMA in \$key: schema 0: not loaded from"):
+    with pytest.raises(RecordError, match=r"DECODE_ENCODING in \$key: .* a binary number"):
         mapper(tombstones="delete").map(record(None, key=key), WALL_MS)
+
+
+WATERMARK = b"\2" + (446_266_400_629_063_682).to_bytes(8)
+DDL = b'\1{"query":"alter table t add c int","type":5,"schema":"s","table":"t","commitTs":447}'
+
+
+@pytest.mark.parametrize(("value", "rule"), [(WATERMARK, "watermark"), (DDL, "ddl")])
+def test_control_records_of_ticdc_are_filtered(value: bytes, rule: str) -> None:
+    """They have a frame of their kind, no schema and no key."""
+    assert Filtered(FilterRule(rule)) == mapper().map(record(value), WALL_MS)
+
+
+@pytest.mark.parametrize(
+    ("value", "key"),
+    [
+        (WATERMARK, b"k"),
+        (WATERMARK + b"x", None),
+        (DDL[:-1], None),
+        (b'\1{"id":1,"name":"Ann"}', None),
+        (b"\1{" + GUID, None),
+    ],
+)
+def test_other_records_in_these_frames_are_faults(value: bytes, key: bytes | None) -> None:
+    """Only the whole form is a control record."""
+    with pytest.raises(RecordError, match="DECODE"):
+        mapper().map(record(value, key=key), WALL_MS)
 
 
 @pytest.mark.parametrize(

@@ -59,17 +59,20 @@ class Caller:
 
     def log_in(self) -> str:
         """Log in and exchange the token."""
+        value: str = json.loads(self.exchange().body)["access_token"]
+        return value
+
+    def exchange(self) -> Answer:
+        """Return the answer to an exchange, after a login."""
         core = self.form(
             "/services/oauth2/token", "grant_type=client_credentials&client_id=a&client_secret=b"
         )
         token = json.loads(core.body)["access_token"].replace("!", "%21")
-        answer = self.form(
+        return self.form(
             "/services/a360/token",
             f"grant_type=urn:salesforce:grant-type:external:cdp&subject_token={token}"
             "&subject_token_type=urn:ietf:params:oauth:token-type:access_token",
         )
-        value: str = json.loads(answer.body)["access_token"]
-        return value
 
     def reply(self, request: Request) -> Reply:
         """Send a request unchanged."""

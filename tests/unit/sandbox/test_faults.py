@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -87,6 +88,23 @@ def test_a_header_can_be_added(caller: Caller) -> None:
         answer.header("x-ratelimit-remaining"),
         answer.header("x-ratelimit-reset"),
     )
+
+
+def test_the_tenant_can_move(caller: Caller) -> None:
+    """The exchange names another address; requests to another host do not meet the rule."""
+    caller.script("upsert host=127.0.0.1:1 status=404; exchange instance=http://localhost:1")
+    assert 202 == caller.upsert("plain", {"id": "1"}).status
+    own = urlsplit(caller.tenant.origin).netloc
+    caller.script(f"upsert host={own} status=404; exchange instance=http://localhost:1")
+    assert 404 == caller.upsert("plain", {"id": "1"}).status
+    assert "localhost:1" == json.loads(caller.exchange().body)["instance_url"]
+
+
+def test_large_bodies_can_be_refused(caller: Caller) -> None:
+    """As by a proxy with a body limit of its own."""
+    caller.script("upsert larger=100 status=413")
+    rows = [{"id": "1"}, {"id": "2" * 100}]
+    assert [202, 413] == [caller.upsert("plain", row).status for row in rows]
 
 
 def test_expired_tokens_are_refused(caller: Caller) -> None:

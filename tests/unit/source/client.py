@@ -6,13 +6,20 @@ from concurrent.futures import Future
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    OFFSET_END,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from confluent_kafka import Consumer, TopicCollection, TopicPartition
     from confluent_kafka.admin import AdminClient
+    from confluent_kafka.admin._listoffsets import OffsetSpec
 
 
 class Where(NamedTuple):
@@ -41,22 +48,27 @@ class Answers:
         self.epochs: dict[tuple[str, int], int] = {}
         self.metadata: dict[tuple[str, int], str] = {}
         self.times: dict[tuple[str, int], int] = {}
+        self.is_late = False
+        """Whether the answers of the leaders wait until the test calls `arrive`."""
+        self.offset_requests: list[dict[tuple[str, int], int]] = []
+        self._late: list[tuple[tuple[str, int], Future[Any], int]] = []
         self.silent = False
+        self.answers_after_s = 0.0
         self.requests: list[str] = []
 
     def as_consumer(self) -> Consumer:
         """Return it with the type of the client."""
         return cast("Consumer", self)
 
-    def _request(self, request: str) -> None:
+    def _request(self, request: str, timeout: float) -> None:
+        assert timeout > 0
         self.requests.append(request)
-        if self.silent:
+        if self.silent or timeout < self.answers_after_s:
             raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
 
     def list_topics(self, topic: str | None = None, timeout: float = -1) -> Any:  # noqa: ANN401 - the client's type
         """Fake the client's method."""
-        assert timeout > 0
-        self._request(f"topics {topic}")
+        self._request(f"topics {topic}", timeout)
         names = [topic] if topic else [*self.leaders]
         return SimpleNamespace(topics={name: self._describe(name) for name in names})
 
@@ -77,16 +89,14 @@ class Answers:
         key = (partition.topic, partition.partition)
         if cached:
             return self.cached.get(key, (-1001, -1001))
-        assert timeout > 0
-        self._request(f"watermarks {key[1]}")
+        self._request(f"watermarks {key[1]}", timeout)
         if key not in self.watermarks:
             raise KafkaException(KafkaError(KafkaError.LEADER_NOT_AVAILABLE))
         return self.watermarks[key]
 
     def committed(self, partitions: Sequence[TopicPartition], timeout: float = -1) -> list[Where]:
         """Fake the client's method."""
-        assert timeout > 0
-        self._request("committed")
+        self._request("committed", timeout)
         keys = [(each.topic, each.partition) for each in partitions]
         return [
             Where(
@@ -99,13 +109,44 @@ class Answers:
             for key in keys
         ]
 
-    def offsets_for_times(
-        self, partitions: Sequence[TopicPartition], timeout: float = -1
-    ) -> list[Where]:
-        """Fake the client's method."""
-        assert timeout > 0
-        keys = [(each.topic, each.partition) for each in partitions]
-        return [Where(*key, self.times.get(key, -1)) for key in keys]
+    def as_administrator(self) -> AdminClient:
+        """Return it with the type of the admin client."""
+        return cast("AdminClient", self)
+
+    def list_offsets(
+        self,
+        wanted: dict[TopicPartition, OffsetSpec],
+        *,
+        isolation_level: IsolationLevel,
+        request_timeout: float,
+    ) -> dict[TopicPartition, Future[Any]]:
+        """Fake the admin client's method."""
+        assert request_timeout > 0
+        assert IsolationLevel.READ_COMMITTED is isolation_level
+        answers: dict[TopicPartition, Future[Any]] = {}
+        request = {}
+        for where, spec in wanted.items():
+            key = (where.topic, where.partition)
+            request[key] = spec._value
+            answers[where] = Future()
+            self._late.append((key, answers[where], spec._value))
+        self.offset_requests.append(request)
+        if not self.is_late:
+            self.arrive()
+        return answers
+
+    def arrive(self, *leaders: int) -> None:
+        """Let the answers of these leaders arrive; without any, all answers."""
+        waiting, self._late = self._late, []
+        for key, answer, spec in waiting:
+            if leaders and self.leaders[key[0]][key[1]] not in leaders:
+                self._late.append((key, answer, spec))
+            elif key not in self.watermarks:
+                answer.set_exception(KafkaException(KafkaError(KafkaError._TIMED_OUT)))
+            else:
+                low, end = self.watermarks[key]
+                offset = {OFFSET_BEGINNING: low, OFFSET_END: end}.get(spec, self.times.get(key, -1))
+                answer.set_result(SimpleNamespace(offset=offset))
 
 
 class Ids:

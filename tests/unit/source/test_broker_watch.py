@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from confluent_kafka import KafkaError
+from confluent_kafka import OFFSET_END, KafkaError
 from structlog.testing import capture_logs
 
 from consumer.errors import HoldReason
 from consumer.source.active_errors import ActiveErrors
 from consumer.source.broker_watch import BROKERS, REFUSED, BrokerWatch
+from consumer.source.offset_requests import OffsetRequests
 from consumer.source.ownership import OwnedPartition, Ownership, StartPosition
+from consumer.source.subscribed_topics import SubscribedTopics
 from tests.unit.source.client import Answers
 
 
@@ -26,7 +28,12 @@ class ApiUser:
             lambda reason, _, assignment: self.events.append(f"held {reason} {assignment}"),
             lambda reason, assignment: self.events.append(f"released {reason} {assignment}"),
         )
-        self.watch = BrokerWatch(topics or ("t",), self.ownership, self.active_errors)
+        self.watch = BrokerWatch(
+            SubscribedTopics(topics or ("t",)),
+            self.ownership,
+            self.active_errors,
+            OffsetRequests(self.client.as_administrator()),
+        )
 
     def turn(self, now_s: float = 0.0) -> None:
         """Run one check."""
@@ -157,7 +164,23 @@ def test_the_end_of_a_paused_partition_is_requested() -> None:
     for second in range(12):
         api.turn(100 + second)
     assert 90 == api.end(api.zero)
-    assert 2 == api.client.requests.count("watermarks 0")
+    assert [{("t", 0): OFFSET_END}] * 2 == api.client.offset_requests
+
+
+def test_the_ends_of_many_paused_partitions_cost_one_request_to_each_leader() -> None:
+    """And no wait: a leader that is far away or does not answer must not keep the thread."""
+    api = ApiUser()
+    api.client.leaders["t"] = [1, 2]
+    api.client.watermarks = {("t", 0): (0, 90), ("t", 1): (0, 80)}
+    api.client.is_late = True
+    api.zero.client_paused = api.one.client_paused = True
+    api.turn(100)
+    api.client.arrive(2)
+    api.turn(101)
+    assert [None, 80] == [api.end(api.zero), api.end(api.one)]
+    api.client.arrive(1)
+    api.turn(102)
+    assert [90, 80] == [api.end(api.zero), api.end(api.one)]
 
 
 def test_a_released_partition_has_no_end() -> None:

@@ -70,9 +70,9 @@ class ApiUser:
     def _record(self, positions: Sequence[Position], error: str | None) -> None:
         self.events.append((tuple(positions), error))
 
-    def send(self, *positions: Position, pins: Sequence[TopicPartition] = ()) -> None:
+    def send(self, *positions: Position) -> None:
         """Send a commit."""
-        self.commits.send(cast("Consumer", self.client), positions, pins)
+        self.commits.send(cast("Consumer", self.client), positions)
 
 
 ONE = Assignment("t", 1, 1, 0, None)
@@ -162,13 +162,15 @@ def test_an_unanswered_commit_is_reported_as_failed_at_the_end() -> None:
     assert [((Position(ONE, 5),), "no answer before leaving")] == api.events
 
 
-def test_a_pin_does_not_replace_a_position() -> None:
-    """A pin is for partitions of other members; our own positions are more exact."""
+def test_the_result_of_pins_goes_to_their_sender() -> None:
+    """A rejection is not a failed commit of our positions."""
     api = ApiUser()
-    api.send(Position(ONE, 5), pins=[TopicPartition("t", 1, 3), TopicPartition("t", 2, 4)])
-    assert [("t", 1, 5), ("t", 2, 4)] == [
-        (each.topic, each.partition, each.offset) for each in api.client.sent[0]
-    ]
+    results: list[KafkaError | None] = []
+    for error in (KafkaError(KafkaError._WAIT_COORD), None):
+        api.commits.pin(cast("Consumer", api.client), [TopicPartition("t", 2, 4)], results.append)
+        api.commits.answered(error, api.client.sent[-1])
+    assert [KafkaError._WAIT_COORD, None] == [error and error.code() for error in results]
+    assert ([], [], []) == (api.classified, api.events, api.commits.take_failed())
 
 
 def test_every_answer_is_classified() -> None:

@@ -13,8 +13,10 @@ from consumer.source.active_errors import ActiveErrors
 from consumer.source.broker_watch import BrokerWatch
 from consumer.source.chunk_queue import ChunkQueue
 from consumer.source.errors import ErrorClassifier
+from consumer.source.offset_requests import OffsetRequests
 from consumer.source.ownership import Ownership, StartPosition
 from consumer.source.sorting import MessageSorter
+from consumer.source.subscribed_topics import SubscribedTopics
 from tests.unit.source.client import Answers
 
 if TYPE_CHECKING:
@@ -64,7 +66,8 @@ class ApiUser:
             lambda reason, assignment: self.events.append(f"released {reason} {assignment}"),
         )
         self.errors = ErrorClassifier(SystemClock(), active_errors, self.ended.append)
-        watch = BrokerWatch(("t",), self.ownership, active_errors)
+        offsets = OffsetRequests(Answers().as_administrator())
+        watch = BrokerWatch(SubscribedTopics(("t",)), self.ownership, active_errors, offsets)
         self.sorting = MessageSorter(
             self.ownership, self.chunk_queue, active_errors, watch, self.errors
         )

@@ -56,6 +56,20 @@ def test_each_record_has_one_outcome(tmp_path: Path) -> None:
     assert [records[3], records[4]] == [fault.record for fault in offered.faults]
 
 
+def test_a_row_that_does_not_meet_where_is_deleted(tmp_path: Path) -> None:
+    """With `where_not_met: delete` the last state of its key is a delete in the job."""
+    settings = settings_in(tmp_path)
+    routes = [
+        msgspec.structs.replace(route, where_not_met="delete") if route.where else route
+        for route in settings.routes
+    ]
+    (found,) = RowMakers(settings, routes, SchemaCache()).of("customers")
+    offered = found.map_records([customer(0), customer(0, kind="robot")], WALL_MS)
+
+    assert [("k0", b"k0,a@x.io,0\n"), ("k0", b"")] == [(one.key, one.line) for one in offered.rows]
+    assert (0, []) == (offered.filtered_count, offered.faults)
+
+
 def test_a_record_of_several_rows_is_counted_by_the_first(tmp_path: Path) -> None:
     """The counts are those of records, not of rows."""
 

@@ -31,13 +31,6 @@ def test_without_bounds_the_range_is_the_whole_partition() -> None:
         pytest.param(THEN, None, PartitionOffsets(40, 100, since=70), (70, 100), id="since a time"),
         pytest.param(None, THEN, PartitionOffsets(40, 100, until=70), (40, 70), id="until a time"),
         pytest.param(
-            THEN,
-            None,
-            PartitionOffsets(40, 100),
-            (100, 100),
-            id="since a time after the last record",
-        ),
-        pytest.param(
             None,
             THEN,
             PartitionOffsets(40, 100),
@@ -100,6 +93,14 @@ def test_bounds_limit_the_range(
             id="ends after the partition",
         ),
         pytest.param(
+            THEN,
+            None,
+            PartitionOffsets(40, 100),
+            (100, 100),
+            "no record has a timestamp as late as the begin of the range",
+            id="since a time after the last record",
+        ),
+        pytest.param(
             AtOffset(120),
             None,
             PartitionOffsets(0, 100),
@@ -125,3 +126,10 @@ def test_offsets_that_the_partition_lacks_are_named(
 def test_a_partition_that_begins_at_0_has_no_remark() -> None:
     """Retention has deleted nothing from it."""
     assert "" == clipped_range(PLACE, THEN, None, PartitionOffsets(0, 100, since=0)).remark
+
+
+@pytest.mark.parametrize("held", [PartitionOffsets(0, 100), PartitionOffsets(0, 0)])
+def test_a_range_that_finds_no_time_says_so(held: PartitionOffsets) -> None:
+    """The brokers find no record without a timestamp: the range would be empty in silence."""
+    remark = clipped_range(PLACE, THEN, None, held).remark
+    assert ("records without a timestamp" in remark) == (held.end > 0)

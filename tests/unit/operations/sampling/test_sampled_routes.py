@@ -39,12 +39,19 @@ components:
     parts: {type: object, properties: {id: {type: string}, total: {type: number}}}
 """
 
+RUN = "the daemon holds the topic (MASS_REJECT) after 20 in a row (dead_letter.fuse.consecutive)"
+SHARE = (
+    "the daemon holds the topic (MASS_REJECT) from a share of 5.0% on (dead_letter.fuse.ratio),"
+    " among at least 200 records in 60 s"
+)
+
 
 class SamplesInMemory(Sampler):
     """A sampler whose topics have the values that a test gives."""
 
-    def __init__(self, topics: dict[str, list[dict[str, object]]]) -> None:
+    def __init__(self, topics: dict[str, list[dict[str, object]]], partitions: int = 1) -> None:
         self._topics = topics
+        self._partitions = partitions
 
     def sample(self, topic: str, count: int) -> Sample:
         """Return all values of a topic."""
@@ -52,7 +59,7 @@ class SamplesInMemory(Sampler):
         records = tuple(
             PlainRecord(
                 topic,
-                0,
+                offset * self._partitions // len(self._topics[topic]),
                 offset,
                 key=None,
                 value=json.dumps(value).encode(),
@@ -61,18 +68,21 @@ class SamplesInMemory(Sampler):
             )
             for offset, value in enumerate(self._topics[topic])
         )
-        return Sample(topic, 1, len(records), records)
+        return Sample(topic, self._partitions, len(records), records)
+
+
+def settings_of(folder: Path, routes: str) -> Settings:
+    """Return the settings of some routes."""
+    (folder / "connector.yaml").write_text(CONNECTOR, "utf-8")
+    (folder / "consumer.yaml").write_text(CONFIG + routes, "utf-8")
+    return load(folder / "consumer.yaml", environ={"SF_CLIENT_SECRET": "a-secret"}, overrides=[])
 
 
 def sampled(
     folder: Path, routes: str, **topics: list[dict[str, object]]
 ) -> tuple[Settings, list[SampledTopic]]:
     """Return the settings and the sampled topics of some routes."""
-    (folder / "connector.yaml").write_text(CONNECTOR, "utf-8")
-    (folder / "consumer.yaml").write_text(CONFIG + routes, "utf-8")
-    settings = load(
-        folder / "consumer.yaml", environ={"SF_CLIENT_SECRET": "a-secret"}, overrides=[]
-    )
+    settings = settings_of(folder, routes)
     return settings, list(sampled_topics(settings, SamplesInMemory(topics), 200, WALL_MS))
 
 
@@ -83,22 +93,18 @@ def texts(folder: Path, routes: str, **topics: list[dict[str, object]]) -> str:
 
 
 @pytest.mark.parametrize(
-    ("rejected", "count", "blown"),
+    ("rejected", "count", "expected"),
     [
         (0, 100, ""),
         (4, 100, ""),
-        (5, 100, "5 of 100 records would be dead-lettered, and dead_letter.fuse.ratio is 0.05"),
-        (3, 3, "3 of 3 records would be dead-lettered, and dead_letter.fuse.ratio is 0.05"),
+        (5, 100, f"5 of 100 records of this sample would be dead-lettered (5.0%); {SHARE}"),
+        (3, 3, f"3 of 3 records of this sample would be dead-lettered (100.0%); {SHARE}"),
         (19, 600, ""),
-        (
-            20,
-            600,
-            "20 records in a row would be dead-lettered, and dead_letter.fuse.consecutive is 20",
-        ),
+        (20, 600, f"20 records in a row of this sample would be dead-lettered; {RUN}"),
     ],
 )
 def test_a_sample_is_judged_as_the_fuse_judges(
-    rejected: int, count: int, blown: str, tmp_path: Path
+    rejected: int, count: int, expected: str, tmp_path: Path
 ) -> None:
     """By the longest run, and by the share of the sample."""
     values: list[dict[str, object]] = [
@@ -107,9 +113,19 @@ def test_a_sample_is_judged_as_the_fuse_judges(
     settings, (seen,) = sampled(
         tmp_path, "  - {topics: [t], format: json, object: rows}\n", t=values
     )
-    assert blown == seen.blown
+    assert expected == seen.beyond_fuse
     warned = any("MASS_REJECT" in one.text for one in warnings_of(settings, seen))
-    assert bool(blown) == warned
+    assert bool(expected) == warned
+
+
+def test_a_run_ends_with_its_partition(tmp_path: Path) -> None:
+    """The daemon reads the partitions in another order than the sample has them."""
+    values: list[dict[str, object]] = [
+        {"id": number, "total": "x" if number in range(390, 410) else 1} for number in range(800)
+    ]
+    settings = settings_of(tmp_path, "  - {topics: [t], format: json, object: rows}\n")
+    (seen,) = sampled_topics(settings, SamplesInMemory({"t": values}, 2), 800, WALL_MS)
+    assert (20, "") == (seen.trials[0].dead_letter_count, seen.beyond_fuse)
 
 
 def test_a_record_that_two_routes_reject_counts_once(tmp_path: Path) -> None:
@@ -122,7 +138,7 @@ def test_a_record_that_two_routes_reject_counts_once(tmp_path: Path) -> None:
         {"id": number, "total": 1 if number % 25 else "x"} for number in range(100)
     ]
     _, (seen,) = sampled(tmp_path, routes, t=values)
-    assert "" == seen.blown
+    assert "" == seen.beyond_fuse
 
 
 def row(table: str, number: int) -> dict[str, object]:
