@@ -145,6 +145,9 @@ class Dateless:
         kept = tuple(one for one in outcome.headers if one[0] != "date")
         return msgspec.structs.replace(outcome, headers=kept)
 
+    def leave(self, origin: str) -> None:
+        """Close nothing: no connection is open."""
+
     async def close(self) -> None:
         """Close the network."""
         await self._network.close()
