@@ -17,7 +17,7 @@ from consumer.config.route_keys import (
     TOMBSTONES,
     ZONE,
 )
-from consumer.config.source_paths import fault_of_path, fault_of_template
+from consumer.config.source_paths import fault_of_path
 from consumer.config.tree import MappingNode, ScalarNode, SequenceNode, seen
 from consumer.config.where_keys import (
     ABOVE,
@@ -31,8 +31,9 @@ from consumer.config.where_keys import (
 from consumer.decoding.opened import open_value
 from consumer.errors import RecordError
 from consumer.mapping.comparisons import NumberRange, range_of
-from consumer.mapping.composed_sources import parts_of, template_of
+from consumer.mapping.composed_sources import parts_of, sources_of
 from consumer.mapping.conditions import AcceptedValues
+from consumer.mapping.paths import PathFault
 from consumer.mapping.routing import takes
 from consumer.mapping.settings import Comparison
 from consumer.mapping.sources import (
@@ -277,11 +278,10 @@ def _key_sources(route: RouteSettings, target: ObjectSettings) -> tuple[ValueSou
     rule = route.fields.get(target.primary_key)
     if rule is None:
         return (RowPath((target.primary_key,)),)
-    if isinstance(rule.source, str):
-        return () if fault_of_path(rule.source) else (source_of(rule.source),)
-    if isinstance(rule.template, str) and not fault_of_template(rule.template):
-        return parts_of(template_of(rule.template, lambda _path: str))
-    return ()
+    try:
+        return tuple(part for source in sources_of(rule) for part in parts_of(source))
+    except PathFault:
+        return ()
 
 
 def _sound_paths(route: RouteSettings) -> list[str]:
