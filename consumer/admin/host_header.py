@@ -1,7 +1,7 @@
 """Decides which names the admin port answers to.
 
-A page on the internet can make a browser inside the network send requests here, under a name of
-its own that it points at this address (DNS rebinding). The `Host` header then has that name. An IP
+A page on the internet can make a browser inside the network send requests here, under a name
+that it points at this address (DNS rebinding). The `Host` header then has that name. An IP
 address cannot be such a name, and neither can a name that no public DNS server gives.
 """
 

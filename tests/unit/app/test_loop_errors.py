@@ -42,7 +42,7 @@ async def test_an_error_of_one_connection_is_logged(key: str) -> None:
 
 
 async def test_an_error_in_a_callback_ends_the_daemon() -> None:
-    """Nobody else would raise it."""
+    """No task would raise it."""
     daemon = BrokenBy()
     error = ValueError("a bug")
     with daemon_signals(cast("Daemon", daemon), lambda: "info"):

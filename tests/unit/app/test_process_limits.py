@@ -1,4 +1,4 @@
-"""A process that holds secrets, and its limits, seen from a process of its own."""
+"""The limits of a process that holds secrets, seen from inside such a process."""
 
 from __future__ import annotations
 

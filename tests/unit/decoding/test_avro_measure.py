@@ -7,7 +7,7 @@ import json
 from typing import Any, TypeAlias
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from consumer.decoding.avro_body import compile_avro
@@ -243,6 +243,7 @@ def values_of(schema: Json) -> st.SearchStrategy[Json]:
     }[schema]
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_the_walk_agrees_with_the_reader(data: st.DataObject) -> None:
     """A body that the reader reads whole is never refused, and a cut one is."""
