@@ -314,5 +314,5 @@ class Batcher:
 
 
 def _content_bytes(body_bytes: int) -> dict[Operation, int]:
-    """Return what a body of this size has room for: rows with a comma each."""
+    """Return how many bytes of rows fit a body of this size, each with a comma."""
     return {operation: body_bytes - envelope + 1 for operation, envelope in ENVELOPE_BYTES.items()}

@@ -101,7 +101,7 @@ def test_the_tenant_can_move(caller: Caller) -> None:
 
 
 def test_large_bodies_can_be_refused(caller: Caller) -> None:
-    """As by a proxy with a body limit of its own."""
+    """As by a proxy that has a lower body limit."""
     caller.script("upsert larger=100 status=413")
     rows = [{"id": "1"}, {"id": "2" * 100}]
     assert [202, 413] == [caller.upsert("plain", row).status for row in rows]
