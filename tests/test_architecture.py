@@ -82,6 +82,7 @@ ALLOWED_LIBRARY_PLACES = {
         "consumer.operations",
     ),
     "aiohttp": ("consumer.http.client", "consumer.admin", "consumer.sandbox"),
+    "re2": ("consumer.mapping.regex",),
 }
 CLOCK_EXEMPT = {"consumer.clock"}
 

@@ -1,7 +1,7 @@
 """What to do when the disk of the spool does not take a write: hold, and write again.
 
-A full disk, or one that is read-only for the moment, is nobody's data: every writer of this package
-leaves what it has written before intact, so that the same write can be repeated.
+Every writer of this package leaves what it has written before intact when the disk is full or
+read-only, so that the same write can be repeated.
 """
 
 from __future__ import annotations

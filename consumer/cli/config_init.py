@@ -17,6 +17,7 @@ from consumer.config.brokers import named_brokers, named_registry
 from consumer.config.findings import did_you_mean
 from consumer.config.load import load
 from consumer.config.route_keys import FORMATS
+from consumer.masking import escape
 from consumer.operations.plurals import count_of
 from consumer.operations.sampling.first_files import (
     CONFIGURATION,
@@ -143,7 +144,7 @@ def init(
             samples = {topic: sampler.sample(topic, records) for topic in hints}
         looks = _looks(samples, hints, schemas)
     except NoSample as error:
-        typer.echo(str(error), err=True)
+        typer.echo(escape(str(error)), err=True)
         raise typer.Exit(ExitCode.FINDINGS) from None
     folder.mkdir(parents=True, exist_ok=True)
     routes = [one for look in looks.values() for one in look.routes]
@@ -195,7 +196,7 @@ def _print_choices(looks: dict[str, FirstLook]) -> None:
         ]
         chosen += [f"event time {one.value} ({one.why})" for one in (route.event_time,) if one]
         for line in (*remarks, count_of(len(route.fields), "field"), *chosen):
-            typer.echo(f"  {line}")
+            typer.echo(f"  {escape(line)}")
 
 
 def _print_trials(folder: Path, looks: dict[str, FirstLook], samples: dict[str, Sample]) -> None:
@@ -211,9 +212,9 @@ def _print_trials(folder: Path, looks: dict[str, FirstLook], samples: dict[str, 
             several = f" -> {trial.route.object}" if len(looks[topic].routes) > 1 else ""
             typer.echo(f"{sample.topic}{several}: these records map to: {counts}")
             for fault, faulty in trial.faults.items():
+                dead_letters = count_of(faulty.count, "dead letter")
                 typer.echo(
-                    f"{sample.topic}: {count_of(faulty.count, 'dead letter')}: {fault}, first at"
-                    f" {faulty.first}"
+                    escape(f"{sample.topic}: {dead_letters}: {fault}, first at {faulty.first}")
                 )
 
 
@@ -267,7 +268,7 @@ def _zone(zone: str | None) -> str | None:
 def _pair(text: str, option: str, example: str) -> tuple[str, str]:
     """Read NAME=VALUE; a message shows nothing of it, because it may be a secret without a name.
 
-    Base64 ends with `=`, so that a text with nothing after it is no name either.
+    Base64 ends with `=`, so text with nothing after it is not taken as a name either.
     """
     name, _, value = text.partition("=")
     if not _NAME.fullmatch(name) or not value.strip("="):

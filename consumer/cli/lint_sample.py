@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from consumer.clock import SystemClock
+from consumer.masking import escape
 from consumer.operations.plurals import count_of
 from consumer.operations.sampling.sampled_routes import sampled_topics, warnings_of
 from consumer.operations.sampling.sampler import NoSample, Sampler
@@ -50,7 +51,7 @@ def _add(report: SampleReport, settings: Settings, seen: SampledTopic) -> None:
     warnings = list(warnings_of(settings, seen))
     report.beyond_fuse |= bool(seen.beyond_fuse)
     report.warnings += len(warnings)
-    report.lines += [f"{one.place}: warning: {one.text}" for one in warnings]
+    report.lines += [escape(f"{one.place}: warning: {one.text}") for one in warnings]
     for trial in seen.trials:
         counts = ", ".join(f"{count} {outcome}" for outcome, count in trial.outcomes.most_common())
         report.lines.append(

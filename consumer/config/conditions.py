@@ -7,6 +7,7 @@ import zoneinfo
 from typing import TYPE_CHECKING, Final
 
 from consumer.config.findings import tried
+from consumer.config.operators import warn_of_path
 from consumer.config.route_keys import (
     BEFORE,
     DELETES,
@@ -30,6 +31,7 @@ from consumer.config.where_keys import (
 from consumer.decoding.opened import open_value
 from consumer.errors import RecordError
 from consumer.mapping.comparisons import NumberRange, range_of
+from consumer.mapping.composed_sources import parts_of, template_of
 from consumer.mapping.conditions import AcceptedValues
 from consumer.mapping.routing import takes
 from consumer.mapping.settings import Comparison
@@ -37,9 +39,7 @@ from consumer.mapping.sources import (
     DocumentPath,
     EnvelopePath,
     RowPath,
-    parts_of,
     source_of,
-    template_of,
 )
 
 if TYPE_CHECKING:
@@ -108,6 +108,7 @@ def check_where(route: SectionValues, findings: Findings) -> None:
             findings.fault(route.place_of(WHERE, path), route.path_of(WHERE, path), fault)
         if not isinstance(entry, tuple):
             tried(_check_comparison, entry, tried(lambda: _zone_of(route)), findings)
+        warn_of_path(path, route.place_of(WHERE, path), route.path_of(WHERE, path), findings)
         _warn_of_operators(route, path, findings)
     if route[WHERE_NOT_MET] == "delete" and route[DELETES] != "delete":
         text = (

@@ -19,6 +19,7 @@ from consumer.config.route_keys import (
     FLUSH_EVERY,
 )
 from consumer.config.rule_keys import CONST
+from consumer.config.rules import check_key_rule
 from consumer.mapping.settings import (
     CRM_ID,
     PLACE_KEY,
@@ -123,8 +124,12 @@ def _check_key(route: SectionValues, key: str, findings: Findings) -> None:
     if key != PLACE_KEY and key not in rules:
         text = f"no rule for `{key}`, the field that identifies a row; add one"
         findings.fault(route.place_of(FIELDS), route.path_of(FIELDS), text)
-    elif key in rules and rules[key].given(CONST):
-        rule = rules[key]
+        return
+    if key not in rules:
+        return
+    rule = rules[key]
+    check_key_rule(rule, findings)
+    if rule.given(CONST):
         findings.fault(
             rule.place_of(CONST),
             rule.path_of(CONST),

@@ -44,6 +44,7 @@ from consumer.config.settings import (
     MappingSettings,
     Settings,
 )
+from consumer.config.text_rules import missing_salts
 from consumer.config.topics import check_dead_letter_topic
 from consumer.config.tree import MappingNode
 from consumer.errors import ConfigFaults
@@ -79,6 +80,7 @@ def load(path: Path, *, environ: Mapping[str, str], overrides: Sequence[str]) ->
     inspection = inspect(path, environ=environ, overrides=overrides)
     if inspection.settings is None:
         raise ConfigFaults([str(fault) for fault in inspection.faults])
+    _require_salts(inspection.settings.routes)
     return inspection.settings
 
 
@@ -102,7 +104,14 @@ def load_mapping(
         settings = tried(_mapping_settings, read, path.parent, registry_type(written), findings)
     if settings is None or findings.faults:
         raise ConfigFaults([str(fault) for fault in findings.faults])
+    _require_salts(settings.routes)
     return settings
+
+
+def _require_salts(routes: Sequence[RouteSettings]) -> None:
+    """Raise `ConfigFaults` if a salt file does not exist: a value would have another hash."""
+    if missing := missing_salts(routes):
+        raise ConfigFaults(missing)
 
 
 def _not_mapping() -> frozenset[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zoneinfo
 from typing import TYPE_CHECKING, Any
 
 from consumer.config.conditions import (
@@ -42,9 +41,10 @@ from consumer.config.route_keys import (
     ZONE,
 )
 from consumer.config.rule_keys import CONST, RULE_DEFAULT, VALUES
-from consumer.config.rules import fault_of_key, field_rule
+from consumer.config.rules import check_key_rule, fault_of_key, field_rule
 from consumer.config.topics import check_topics
 from consumer.config.where_keys import WHERE_NOT_MET
+from consumer.config.zones import fault_of_zone
 from consumer.decoding.placeholders import placeholder_bytes
 from consumer.mapping.settings import (
     PLACE_KEY,
@@ -114,7 +114,7 @@ def route_settings(
         return _crm_route(route, folder, findings)
     name = tried(lambda: route[OBJECT])
     fields = schema.get(name or "")
-    rules = tried(_rules, route, fields, findings) or {}
+    rules = tried(_rules, route, fields, folder, findings) or {}
     custom = tried(
         import_function,
         route.place_of(CUSTOM),
@@ -139,7 +139,7 @@ def _crm_route(route: SectionValues, folder: Path, findings: Findings) -> RouteS
     crm = tried(crm_target, route, findings)
     written = route[FIELDS] or {}
     columns = dict.fromkeys(written, FieldType.TEXT)
-    rules = tried(_rules, route, columns, findings) or {}
+    rules = tried(_rules, route, columns, folder, findings) or {}
     custom = tried(
         import_function,
         route.place_of(CUSTOM),
@@ -197,7 +197,7 @@ def _built(
 
 
 def _rules(
-    route: SectionValues, fields: dict[str, FieldType] | None, findings: Findings
+    route: SectionValues, fields: dict[str, FieldType] | None, folder: Path, findings: Findings
 ) -> dict[str, FieldRule]:
     """Check and build the field rules.
 
@@ -208,7 +208,7 @@ def _rules(
         if fields and target not in fields:
             text = f"the schema has no field `{target}`{did_you_mean(target, fields)}"
             findings.fault(route.place_of(FIELDS, target), route.path_of(FIELDS, target), text)
-        made = tried(field_rule, rule, fields.get(target) if fields else None, findings)
+        made = tried(field_rule, rule, fields.get(target) if fields else None, folder, findings)
         if made is not None:
             built[target] = made
     return built
@@ -228,6 +228,7 @@ def _check_keys(route: SectionValues, target: ObjectSettings, findings: Findings
     rule = (route[FIELDS] or {}).get(target.primary_key)
     if rule is None:
         return
+    check_key_rule(rule, findings)
     # Constants that a rule can send as the key must themselves be valid keys.
     written: list[tuple[ConfigKey[Any], str | None, Plain]] = [
         (VALUES, step, value) for step, value in (rule[VALUES] or {}).items()
@@ -307,12 +308,8 @@ def _check_zone(route: SectionValues, findings: Findings) -> None:
     name = route[ZONE]
     if name is None:
         return
-    try:
-        zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        guess = did_you_mean(name, zoneinfo.available_timezones())
-        text = f"`{name}` is not a time zone; write one such as Europe/Berlin{guess}"
-        findings.fault(route.place_of(ZONE), route.path_of(ZONE), text)
+    if fault := fault_of_zone(name):
+        findings.fault(route.place_of(ZONE), route.path_of(ZONE), fault)
 
 
 def _check_unavailable_value(route: SectionValues, findings: Findings) -> None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from consumer.decoding.document import DEEPEST
 from consumer.decoding.floats import LARGEST_DECIMAL_BYTES
+from consumer.decoding.memory_budget import BUDGET, CONTAINER, PER_BYTE, VALUE, refuse_too_large
 from consumer.errors import Reason, RecordError
 
 if TYPE_CHECKING:
@@ -28,15 +29,6 @@ if TYPE_CHECKING:
 
 Measure: TypeAlias = "Callable[[bytes], None]"
 """Raises: DECODE_SYNTAX, DECODE_DEPTH, RECORD_SIZE, NUMBER_RANGE."""
-
-BUDGET: Final = 24 << 20
-"""Most memory, in bytes, that a decoded body may take, as estimated below."""
-
-_VALUE: Final = 100
-_CONTAINER: Final = 300
-_PER_BYTE: Final = 8
-"""What a value, a record, array or map, and a byte of text or bytes cost, with their JSON.
-A Python dict with one entry takes 184 bytes, a small number 32, a control character in JSON 6."""
 
 _LONGEST_NUMBER: Final = 10
 
@@ -95,34 +87,34 @@ class _TypeReader:
             found.parts = [self.read(branch) for branch in node]
             return found
         if isinstance(node, str):
-            return self._named.get(node) or _AvroType(node, _VALUE)
+            return self._named.get(node) or _AvroType(node, VALUE)
         kind = node["type"]
         if kind in ("array", "map"):
-            found = _AvroType(kind, _CONTAINER)
+            found = _AvroType(kind, CONTAINER)
             item = self.read(node["items" if kind == "array" else "values"])
             if kind == "map":
                 entry = _AvroType("entry", 0)
-                entry.parts = [_AvroType("string", _VALUE), item]
+                entry.parts = [_AvroType("string", VALUE), item]
                 item = entry
             found.parts = [item]
             return found
         if kind == "record":
             names = [field["name"] for field in node["fields"]]
-            found = self._named[node["name"]] = _AvroType(kind, _CONTAINER + sum(map(len, names)))
+            found = self._named[node["name"]] = _AvroType(kind, CONTAINER + sum(map(len, names)))
             found.parts = [self.read(field["type"]) for field in node["fields"]]
             return found
         is_decimal = node.get("logicalType") == "decimal"
         self.has_decimals |= is_decimal
         if kind == "enum":
-            found = self._named[node["name"]] = _AvroType(kind, _VALUE, len(node["symbols"]))
+            found = self._named[node["name"]] = _AvroType(kind, VALUE, len(node["symbols"]))
         elif kind == "fixed":
             size = node["size"]
             found = _AvroType(
-                "fixed_decimal" if is_decimal else kind, _VALUE + _PER_BYTE * size, size
+                "fixed_decimal" if is_decimal else kind, VALUE + PER_BYTE * size, size
             )
             self._named[node["name"]] = found
         else:
-            found = _AvroType("decimal" if is_decimal else kind, _VALUE)
+            found = _AvroType("decimal" if is_decimal else kind, VALUE)
         return found
 
 
@@ -141,7 +133,7 @@ def _estimate(node: _AvroType) -> _AvroCost:
         least = sum(part.least for part in parts)
         return _AvroCost(least, node.cost + sum(part.fixed for part in parts), per_byte)
     least = node.size if node.kind.startswith("fixed") else _LEAST.get(node.kind, 1)
-    return _AvroCost(least, node.cost, _PER_BYTE)
+    return _AvroCost(least, node.cost, PER_BYTE)
 
 
 _LEAST: Final = {"null": 0, "float": 4, "double": 8}
@@ -206,7 +198,7 @@ class _AvroBytes:
         elif kind in ("string", "bytes", "decimal"):
             size = self.skip(self.number())
             _check_decimal(kind, size)
-            return _PER_BYTE * size
+            return PER_BYTE * size
         else:
             self.skip(_SIZED[kind])
         return 0
@@ -243,9 +235,7 @@ def _walk(root: _AvroType, content: bytes) -> None:
         else:
             left -= body.scalar(node)
         if left < 0:
-            limit = f"at most {BUDGET >> 20} MiB"
-            detail = f"expected an Avro body that takes {limit} when decoded, got a larger one"
-            raise RecordError(Reason.RECORD_SIZE, detail)
+            refuse_too_large("an Avro")
 
 
 _CONTAINERS: Final = frozenset({"record", "entry", "array", "map"})

@@ -35,6 +35,17 @@ def absence_of_cell(row: Row, column: str, members: Row | None) -> Absent | None
     return None
 
 
+def cell_of(row: Row, column: str, members: Row | None) -> Row | None:
+    """Return the cell in a column; `None` for any other value, and for null.
+
+    Without `set` it is a cell only if the envelope names one of these connectors.
+    """
+    cell = open_member(row.get(column))
+    if cell is None or "value" not in cell or not cell.keys() <= _MEMBERS:
+        return None
+    return cell if "set" in cell or _is_of_cells(members) else None
+
+
 def _is_unset(cell: Row) -> bool:
     return _is_cell(cell) and open_value(cell["set"]) is False
 

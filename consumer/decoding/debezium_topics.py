@@ -26,6 +26,8 @@ _SCHEMA_CHANGE_MEMBERS = frozenset({"databaseName", "schemaName", "tableChanges"
 _RESOLVED = "resolved"
 _CRDB = "__crdb__"
 _TIMESTAMP = re.compile(r"[0-9]{1,20}\.[0-9]{10}").fullmatch
+_SIMPLE_MEMBERS = frozenset({"version", "type", "commitTs", "buildTs"})
+_HEARTBEAT_MEMBERS = frozenset({"ts_ms"})
 _MESSAGE_MEMBERS = frozenset({"op", "source", "message"})
 
 
@@ -81,6 +83,19 @@ def is_ticdc_watermark(members: Row) -> bool:
         return False
     source = open_member(members.get("source"))
     return source is not None and open_value(source.get("connector")) == "TiCDC"
+
+
+def is_simple_watermark(members: Row) -> bool:
+    """Whether a record is a watermark of TiCDC's simple protocol, which has no row."""
+    return members.keys() == _SIMPLE_MEMBERS and open_value(members["type"]) == "WATERMARK"
+
+
+def is_heartbeat(members: Row) -> bool:
+    """Whether an envelope is a heartbeat of Debezium, whatever `topic.heartbeat.prefix` is set to.
+
+    A row of any other format may have this one column.
+    """
+    return members.keys() == _HEARTBEAT_MEMBERS
 
 
 def is_transaction_border(members: Row) -> bool:

@@ -184,5 +184,8 @@ def _refuse_kind(body: bytes) -> NoReturn:
     kind = _KINDS.get(body[0], "a number")
     detail = f"expected a JSON object, got {kind}"
     if kind == "text" and _TEXT.decode(body).lstrip().startswith(("{", "[")):
-        detail += " that holds a JSON document (double encoded): let the producer encode it once"
+        detail += (
+            " that holds a JSON document (double encoded): let the producer encode it once, or read"
+            " it with `row: {parse: json}` and format json"
+        )
     raise RecordError(Reason.DECODE_NOT_OBJECT, detail)

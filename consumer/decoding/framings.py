@@ -5,7 +5,7 @@ of a schema, the magic bytes of a compression. A message about such bytes names 
 never shows a value.
 
 Source: Confluent's wire format; the serializers of AWS Glue, of Apicurio (versions 2 and 3) and of
-Azure's schema registry; the Avro specification.
+Azure's schema registry; the Avro specification; TiCDC's open protocol.
 """
 
 from __future__ import annotations
@@ -90,6 +90,7 @@ id."""
 _AZURE_TYPE: Final = re.compile(rb"[a-z]+/[a-z.-]+\+[0-9a-f]{32}", re.IGNORECASE)
 _AZURE_PREAMBLE: Final = re.compile(rb"\0\0\0\0[0-9a-f]{32}")
 _GUID_BYTES: Final = 16
+_LENGTH_BYTES: Final = 8
 _LONG_ID: Final = re.compile(rb"\0\0\0\0\0(?!\0\0\0\0).{4}", re.DOTALL)
 
 _APICURIO: Final = Framing(
@@ -115,6 +116,10 @@ _CONFLUENT_GUID: Final = Framing(
     "the Confluent wire format with a schema GUID", registry="confluent"
 )
 _GLUE: Final = Framing("AWS Glue's frame", registry="glue")
+_TICDC_OPEN: Final = Framing(
+    "lengths before each event, as TiCDC's open protocol has them",
+    advice=("set protocol=canal-json or protocol=debezium in the sink URI of the changefeed"),
+)
 _IN_HEADER: Final = Framing(
     "the Confluent wire format with its schema id in a header", registry="confluent"
 )
@@ -185,6 +190,8 @@ def framing_by_bytes(content: bytes) -> Framing | None:
 
 def _framing_of_id(content: bytes) -> Framing | None:
     """Return the framing of bytes that begin with 0 or 1."""
+    if is_of_open_protocol(content):
+        return _TICDC_OPEN
     if _AZURE_PREAMBLE.match(content) is not None:
         return _AZURE
     if _LONG_ID.match(content) is not None:
@@ -194,6 +201,20 @@ def _framing_of_id(content: bytes) -> Framing | None:
         return _CONFLUENT_GUID if len(content) > _GUID_BYTES else None
     is_utf_16 = content[1:3] == b"{\0"
     return _CONFLUENT if body and not is_utf_16 else None
+
+
+def is_of_open_protocol(value: bytes) -> bool:
+    """Return whether bytes are events of TiCDC's open protocol: 8 bytes of length before each.
+
+    An event is a JSON object, or 0 bytes for a resolved timestamp.
+    """
+    at = 0
+    while at + _LENGTH_BYTES <= len(value):
+        start = at + _LENGTH_BYTES
+        at = start + int.from_bytes(value[at:start])
+        if start < at and value[start : start + 1] != b"{":
+            return False
+    return bool(value) and at == len(value)
 
 
 def not_json(framing: Framing) -> str:

@@ -8,6 +8,7 @@ decimals of the well-known types become values that field rules can read.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
@@ -20,10 +21,10 @@ from google.protobuf.message_factory import GetMessageClass
 from consumer.decoding.floats import double_as_json, float_as_json
 from consumer.decoding.protobuf_files import ProtobufFiles
 from consumer.decoding.protobuf_indexes import GlueIndexes, message_indexes
+from consumer.decoding.protobuf_measure import compile_measure
 from consumer.errors import Reason, RecordError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import NoReturn
 
     from google.protobuf.descriptor import Descriptor, EnumDescriptor
@@ -46,7 +47,7 @@ def compile_protobuf(written: WrittenSchema) -> Transcode:
     """Compile the decoder of one schema. Raises: DECODE_SCHEMA."""
     files = ProtobufFiles(written)
     read_indexes = GlueIndexes(files) if written.indexes == "glue" else message_indexes
-    readers: dict[tuple[int, ...], tuple[type[Any], Callable[[Any], Any], bool]] = {}
+    readers: dict[tuple[int, ...], _Reader] = {}
 
     def transcode(frame: Frame) -> bytes:
         # The indexes follow the schema id: in the body, or in the header that holds the id.
@@ -60,14 +61,18 @@ def compile_protobuf(written: WrittenSchema) -> Transcode:
         if reader is None:
             found = files.message(indexes)
             writers = _Writers(files)
-            write = writers.of(found)
-            reader = readers[indexes] = GetMessageClass(found), write, writers.has_required
-        message, write, has_required = reader
+            reader = readers[indexes] = _Reader(
+                GetMessageClass(found),
+                compile_measure(found, files.all_fields),
+                writers.of(found),
+                has_required=writers.has_required,
+            )
+        reader.measure(body)
         try:
-            parsed = message.FromString(body)
-            if has_required and not parsed.IsInitialized():
+            parsed = reader.message.FromString(body)
+            if reader.has_required and not parsed.IsInitialized():
                 _refuse_missing(parsed)
-            return _encode(write(parsed))
+            return _encode(reader.write(parsed))
         except UnicodeDecodeError:
             raise RecordError(Reason.DECODE_ENCODING, _NOT_UTF8) from None
         except DecodeError:
@@ -75,6 +80,15 @@ def compile_protobuf(written: WrittenSchema) -> Transcode:
             raise RecordError(Reason.DECODE_SYNTAX, detail) from None
 
     return transcode
+
+
+class _Reader(msgspec.Struct, frozen=True):
+    """What reads the bodies of one message type. `has_required`: of it or of a type inside it."""
+
+    message: type[Any]
+    measure: Callable[[bytes], None]
+    write: Callable[[Any], Any]
+    has_required: bool
 
 
 def _refuse_missing(message: Any) -> NoReturn:  # noqa: ANN401 - a message

@@ -283,11 +283,11 @@ class Pipeline:
 
     def commit(self) -> None:
         """Commit every position that moved, one commit at a time; called once per interval."""
-        self._progress.advance(open_lows(self._state, self._outbox), self._clock.now_s())
-        positions = [
-            Position(assignment, offset) for assignment, offset in self._progress.to_commit()
-        ]
         now_s = self._clock.now_s()
+        self._progress.advance(open_lows(self._state, self._outbox), now_s)
+        positions = [
+            Position(assignment, offset) for assignment, offset in self._progress.to_commit(now_s)
+        ]
         if not positions:
             self._committing.nothing_due()
         else:

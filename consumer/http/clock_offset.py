@@ -82,7 +82,7 @@ class ClockOffset:
     def ahead_ms(self, now_s: float, wall_ms: int) -> int | None:
         """Return how far the machine's clock is ahead of the service's; negative: behind.
 
-        `None` when no answer has told.
+        `None` before the first answer with a date.
         """
         if not self._samples:
             return None

@@ -9,10 +9,11 @@ from consumer.decoding.columns import column_at
 from consumer.decoding.opened import Absent, Digits, Nested, Opened, open_value
 from consumer.errors import Reason, RecordError
 from consumer.mapping.comparisons import ComparedValues, NumberRange, range_of
+from consumer.mapping.composed_sources import row_columns
 from consumer.mapping.conversion import TEXT_RULE, Conversion, scalar_text
 from consumer.mapping.numbers import SAFE_LENGTH
 from consumer.mapping.settings import FieldRule, FieldType
-from consumer.mapping.sources import EnvelopePath, RowPath, ValueSource, row_columns, source_of
+from consumer.mapping.sources import EnvelopePath, RowPath, ValueSource, source_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

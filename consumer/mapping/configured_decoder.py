@@ -16,6 +16,7 @@ import msgspec
 from consumer.decoding.change_event import BareOrWrapped, ChangeEvent, Envelope
 from consumer.decoding.columns import NO_COLUMNS, column_at
 from consumer.decoding.connect_schema import columns_of_row
+from consumer.decoding.debezium_topics import is_simple_watermark
 from consumer.decoding.document import JsonObject, json_in_text, open_member, open_object
 from consumer.decoding.filtered import FILTERED
 from consumer.decoding.formats import DECODERS
@@ -90,7 +91,7 @@ class ConfiguredDecoder(BareOrWrapped):
     def events(self, envelope: Envelope, record: Record) -> Sequence[ChangeEvent] | Filtered:
         """Read the one row. Raises: ENVELOPE."""
         members = envelope.members
-        if members.keys() == _RESOLVED:
+        if members.keys() == _RESOLVED or is_simple_watermark(members):
             return FILTERED[FilterRule.WATERMARK]
         origin = Origin(record, members).at(members)
         operation = Operation.UPSERT if self._operation is None else self._operation.read(origin)

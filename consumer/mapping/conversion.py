@@ -11,6 +11,8 @@ from consumer.errors import Reason, RecordError
 from consumer.mapping.kinds import named_kind
 from consumer.mapping.readings import reading_of
 from consumer.mapping.settings import FieldRule, FieldType
+from consumer.mapping.text_steps import finishing, replacing, tidying
+from consumer.mapping.time_format import TimeFormat
 from consumer.mapping.writings import Out, boolean_text, write, writing_of
 
 if TYPE_CHECKING:
@@ -26,8 +28,8 @@ class Conversion:
     """The conversion of one field, compiled from its rule, its source column and its type.
 
     `values` are the rule's replacement values, ready to send. `fallback` is the rule's default,
-    ready to send; `UNSET` when the rule has none. The fast path reads all attributes to choose a
-    shorter conversion.
+    ready to send; `UNSET` when the rule has none. A step that the rule does not have is `None`. The
+    fast path reads all attributes to choose a shorter conversion.
     """
 
     def __init__(
@@ -35,7 +37,11 @@ class Conversion:
     ) -> None:
         self.target = target
         self.rule = rule = rule or PLAIN_RULE
+        self.tidy = tidying(rule)
         self.reading = reading_of(rule, column, target, zone)
+        self.format = None if rule.format is None else TimeFormat(rule.format, zone)
+        self.replace = replacing(rule)
+        self.finish = finishing(rule)
         self.writing = writing_of(target, zone, number=rule.number, json=rule.json)
         # Converted once here, not for every record. The configuration check has tried the same
         # conversion, so it does not fail.
@@ -46,22 +52,39 @@ class Conversion:
         if rule.default is not msgspec.UNSET:
             self.fallback = constant(rule.default, target)
 
-    def interpret(self, opened: Opened) -> Opened:
-        """Apply the rule's trim and lower, then read the value by its unit, scale or column."""
+        self.rewrites = any(step is not None for step in (self.format, self.replace, self.finish))
+        """Whether a value of any kind may be sent as another text than its own."""
+        self.changes_text = self.rewrites or self.tidy is not None
+        """Whether a text may be sent as another one than the source wrote."""
+
+    def read(self, opened: Opened) -> Opened:
+        """Tidy text, then read the value by its unit, scale or column."""
         # Exactly `str`: digits and nested JSON are subclasses of it and keep their text.
-        if type(opened) is str:
-            if self.rule.trim:
-                opened = opened.strip()
-            if self.rule.lower:
-                opened = opened.lower()
+        if self.tidy is not None and type(opened) is str:
+            opened = self.tidy(opened)
         return opened if self.reading is None else self.reading(opened)
+
+    def interpret(self, opened: Opened) -> Opened:
+        """Read the value, write a date or a time by `format`, and replace in text.
+
+        Where text is sent or looked up, any single value is first written as its text.
+        """
+        opened = self.read(opened)
+        if self.format is not None:
+            opened = self.format.written(opened)
+        if self.replace is None:
+            return opened
+        if type(opened) is not str and (self.target is FieldType.TEXT or self.values is not None):
+            opened = str(write(_CANONICAL, opened, FieldType.TEXT))
+        return self.replace(opened) if type(opened) is str else opened
 
     def convert(self, opened: Opened) -> Out:
         """Convert a value that is not null. Raises `RecordError`, without the field's name."""
         opened = self.interpret(opened)
         if self.values is not None:
             return self.mapped(opened)
-        return write(self.writing, opened, self.target)
+        out = write(self.writing, opened, self.target)
+        return out if self.finish is None else self.finish(str(out))
 
     def mapped(self, opened: Opened) -> Out:
         """Return the replacement of a value in the rule's `values`, else the rule's default.
@@ -80,6 +103,24 @@ class Conversion:
                 " `default`",
             )
         return self.fallback
+
+
+def after_interpreting(rule: FieldRule) -> FieldRule:
+    """Return the steps of a rule that follow `interpret`, for values that are already interpreted.
+
+    Each alternative of `first_of` interprets its value by its own column.
+    """
+    return msgspec.structs.replace(
+        rule,
+        trim=False,
+        lower=False,
+        upper=False,
+        unit=None,
+        scale=None,
+        format=None,
+        replace=None,
+        regex=None,
+    )
 
 
 def scalar_text(opened: Opened) -> str:

@@ -13,8 +13,10 @@ import msgspec
 
 from consumer.decoding.document import check_size
 from consumer.decoding.encodings import compiled
+from consumer.decoding.filtered import FILTERED
 from consumer.decoding.kafka_key import NAME as KEY
 from consumer.decoding.schema_ids import KEY_HEADER, VALUE_HEADER, shown
+from consumer.decoding.ticdc_frames import control_rule
 from consumer.errors import RecordError
 from consumer.headers import headers_of
 from consumer.model import Filtered
@@ -164,8 +166,17 @@ class EncodedRoute:
         return start + reached
 
     def map(self, record: Record, wall_ms: int) -> Mapped | tuple[Mapped, ...]:
-        """Map one record to its change, or to several changes in order."""
-        mapped = self._mapper.map(self._opened(record), wall_ms)
+        """Map one record to its change, or to several changes in order.
+
+        Raises: `RecordError`, but not for TiCDC's control records, which are filtered.
+        """
+        try:
+            mapped = self._mapper.map(self._opened(record), wall_ms)
+        except RecordError:
+            rule = control_rule(record)
+            if rule is None:
+                raise
+            return FILTERED[rule]
         if isinstance(mapped, Filtered):
             return mapped
         for part in mapped if isinstance(mapped, tuple) else (mapped,):

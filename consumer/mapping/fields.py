@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 
 from consumer.decoding.columns import Column, Columns, column_at
 from consumer.decoding.opened import Absent, Opened
 from consumer.errors import Reason, RecordError
+from consumer.mapping.composed_sources import AlternativeSource, FirstOf, template_of
 from consumer.mapping.conditions import Where
-from consumer.mapping.conversion import Conversion, constant, scalar_text
+from consumer.mapping.conversion import Conversion, after_interpreting, constant, scalar_text
 from consumer.mapping.keys import KeyField
-from consumer.mapping.settings import FieldRule, FieldType
-from consumer.mapping.sources import RowPath, ValueSource, source_of, template_of
+from consumer.mapping.settings import FieldType
+from consumer.mapping.sources import RowPath, ValueSource, source_of
 from consumer.mapping.version_field import VersionField
 from consumer.mapping.writings import Out
 
@@ -21,14 +22,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from consumer.mapping.bound_route import BoundRoute
+    from consumer.mapping.settings import Alternative, FieldRule
     from consumer.mapping.sources import Origin
 
 Filled: TypeAlias = Out | msgspec.UnsetType
 
 _UNPROVIDED = (
     "expected a value, got none: the source left it out because it did not change, and null would"
-    " erase it in upsert mode; make the source send whole rows, or set refresh_mode: partial"
+    " erase it in upsert mode; {remedy}, or set refresh_mode: partial"
 )
+_WHOLE_ROWS = "make the source send whole rows"
+_WHOLE_ROWS_OF: dict[str, str] = {
+    "debezium_mongodb": "set the connector's capture.mode to change_streams_update_full"
+}
+"""How the sources of a format send whole rows, where one setting does it."""
 
 
 class ConstantField:
@@ -55,12 +62,14 @@ class SourceField:
         *,
         required: bool,
         partial: bool,
+        remedy: str = _WHOLE_ROWS,
     ) -> None:
         self.name = name
         self.source = source
         self.conversion = conversion
         self.required = required
         self.partial = partial
+        self.remedy = remedy
 
     def fill(self, origin: Origin) -> Filled:
         """Return the value to send; `UNSET` leaves the field out.
@@ -80,7 +89,8 @@ class SourceField:
         if found is Absent.UNPROVIDED:
             if self.partial:
                 return msgspec.UNSET
-            raise RecordError(Reason.ENVELOPE_UNAVAILABLE, _UNPROVIDED)
+            detail = _UNPROVIDED.format(remedy=self.remedy)
+            raise RecordError(Reason.ENVELOPE_UNAVAILABLE, detail)
         if self.conversion.fallback is not msgspec.UNSET:
             return self.conversion.fallback
         # Null is a value of the source: it is sent in partial mode too, where a missing one is not.
@@ -117,15 +127,23 @@ class RowPlan(msgspec.Struct, frozen=True):
 def compile_row(bound: BoundRoute, columns: Columns) -> RowPlan:
     """Compile the field rules of a route for the column types of one source schema."""
     route, target, zone, partial = bound.route, bound.object, bound.zone, bound.partial
+    remedy = _WHOLE_ROWS_OF.get(route.format, _WHOLE_ROWS)
 
     def written(path: str) -> Callable[[Opened], str]:
         conversion = Conversion(FieldType.TEXT, None, _column(source_of(path), columns), zone)
         return lambda opened: scalar_text(conversion.interpret(opened))
 
     def compiled(name: str) -> tuple[ValueSource, Conversion]:
-        rule = route.fields.get(name)
-        source = _source(name, rule, written)
-        return source, Conversion(target.fields[name], rule, _column(source, columns), zone)
+        rule, kind = route.fields.get(name), target.fields[name]
+        if rule is None or not rule.first_of:
+            source = _source(name, rule, written)
+            return source, Conversion(kind, rule, _column(source, columns), zone)
+        alternatives = []
+        for alternative in rule.first_of:
+            source = _named(alternative, rule.parse, written) or RowPath((name,))
+            conversion = Conversion(kind, rule, _column(source, columns), zone)
+            alternatives.append(AlternativeSource(source, conversion))
+        return FirstOf(tuple(alternatives)), Conversion(kind, after_interpreting(rule), None, zone)
 
     others: list[Field] = []
     for name in target.fields:
@@ -139,7 +157,9 @@ def compile_row(bound: BoundRoute, columns: Columns) -> RowPlan:
             continue
         required = (rule is not None and rule.required) or name == target.event_time
         source, conversion = compiled(name)
-        others.append(SourceField(name, source, conversion, required=required, partial=partial))
+        others.append(
+            SourceField(name, source, conversion, required=required, partial=partial, remedy=remedy)
+        )
     version = None
     if target.record_modified is not None:
         rule = route.fields.get(target.record_modified)
@@ -159,13 +179,19 @@ def _source(
 
     A field without a rule reads the column of the same name; a dot in the name is not a path.
     """
-    if rule is None:
-        return RowPath((name,))
+    named = None if rule is None else _named(rule, rule.parse, written)
+    return RowPath((name,)) if named is None else named
+
+
+def _named(
+    rule: FieldRule | Alternative,
+    parse: Literal["json"] | None,
+    written: Callable[[str], Callable[[Opened], str]],
+) -> ValueSource | None:
+    """Compile the path or the template of a rule or an alternative; `None` if it has neither."""
     if isinstance(rule.template, str):
         return template_of(rule.template, written)
-    if not isinstance(rule.source, str):
-        return RowPath((name,))
-    return source_of(rule.source, in_text=rule.parse == "json")
+    return source_of(rule.source, in_text=parse == "json") if isinstance(rule.source, str) else None
 
 
 def _column(source: ValueSource, columns: Columns) -> Column | None:

@@ -71,11 +71,29 @@ class KeyField:
                     Reason.KEY_MISSING, f"expected a primary key, got {_absence(found)}"
                 )
         else:
-            opened = self.conversion.interpret(found)
             if self.conversion.values is None:
-                return self._written(opened)
-            out = self.conversion.mapped(opened)
+                return self._key_of(found)
+            out = self.conversion.mapped(self.conversion.interpret(found))
         return key_of_constant(out)
+
+    def _key_of(self, found: Opened) -> tuple[str, Out]:
+        """Make the key from a source value, by all steps of its rule."""
+        conversion = self.conversion
+        opened = conversion.read(found)
+        if not conversion.rewrites:
+            return self._written(opened)
+        # The steps get the text that the key would be without them. So a row has one key, whether
+        # an upsert has it as a number or the Kafka key of a delete as text.
+        if conversion.format is not None:
+            opened = conversion.format.written(opened)
+        if type(opened) is not str:
+            opened = self._written(opened)[0]
+        if conversion.replace is not None:
+            opened = conversion.replace(opened)
+        if conversion.finish is None:
+            return self._written(opened)
+        key = require_key(conversion.finish(opened))
+        return key, key
 
     def _written(self, opened: Opened) -> tuple[str, Out]:
         """Make the key from an interpreted source value."""

@@ -8,10 +8,13 @@ from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
+from consumer.auth.settings import Secret
+
 FormatName: TypeAlias = Literal[
     "json",
     "debezium",
     "debezium_flat",
+    "debezium_mongodb",
     "cloudevents",
     "maxwell",
     "canal",
@@ -22,6 +25,7 @@ FormatName: TypeAlias = Literal[
 EncodingName: TypeAlias = Literal["json", "avro", "protobuf", "json_schema"]
 CrmOperation: TypeAlias = Literal["insert", "update", "upsert", "delete", "hardDelete"]
 TimeUnit: TypeAlias = Literal["s", "ms", "us", "ns", "days"]
+NormalForm: TypeAlias = Literal["email", "phone", "name"]
 
 
 PLACE_KEY: Final = "$place"
@@ -61,29 +65,69 @@ class ObjectSettings(msgspec.Struct, frozen=True, kw_only=True):
     refresh_mode: Literal["upsert", "partial"] = "upsert"
 
 
+class Alternative(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of `first_of`: a path or a template; the other is UNSET."""
+
+    source: str | msgspec.UnsetType = msgspec.UNSET
+    template: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class RegexSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The `regex` of a rule: a pattern in RE2's syntax, and what replaces each match."""
+
+    pattern: str
+    replacement: str
+
+
+class TimeFormatSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The `format` of a rule: pattern symbols, and the time zone of the text, else UTC."""
+
+    pattern: str
+    zone: str | None = None
+
+
+class MaskSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The `mask` of a rule: how many characters stay at both ends, and what replaces the others."""
+
+    keep_first: int = 0
+    keep_last: int = 0
+    character: str = "*"
+
+
 class FieldRule(msgspec.Struct, frozen=True, kw_only=True):
     """The rule that fills one target field.
 
-    Exactly one of `source`, `const` and `template` is given; the others are UNSET.
+    Exactly one of `source`, `first_of`, `const` and `template` is given; the others are UNSET or
+    empty.
 
     `source` is a dotted path in the row, or a `$` reference (`$kafka.offset`, `$key.x`,
     `$header.NAME`, `$envelope.x`). `default` applies when the source is missing, null, or not in
-    `values`. With `parse`, text on the way to the value holds JSON.
+    `values`. With `parse`, text on the way to the value holds JSON. `salt` has its value, unless
+    its file did not exist when the configuration was read.
     """
 
     source: str | msgspec.UnsetType = msgspec.UNSET
+    first_of: tuple[Alternative, ...] = ()
     const: str | int | float | bool | msgspec.UnsetType | None = msgspec.UNSET
     template: str | msgspec.UnsetType = msgspec.UNSET
     default: str | int | float | bool | msgspec.UnsetType | None = msgspec.UNSET
     values: dict[str, str | int | float | bool | None] | None = None
     lower: bool = False
+    upper: bool = False
     trim: bool = False
+    replace: dict[str, str] | None = None
+    regex: RegexSettings | None = None
     number: bool = False
     json: bool = False
     parse: Literal["json"] | None = None
     required: bool = False
     unit: TimeUnit | None = None
     scale: int | None = None
+    format: TimeFormatSettings | None = None
+    normalise: NormalForm | None = None
+    hash: Literal["sha256"] | None = None
+    salt: Secret | None = None
+    mask: MaskSettings | None = None
 
 
 Listed: TypeAlias = str | int | float | bool | None

@@ -1,4 +1,4 @@
-"""The sources of a rule's value: row, envelope, Kafka key, header, Kafka metadata, template."""
+"""The sources of a single value: row, envelope, Kafka key, header, Kafka metadata."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from consumer.decoding.opened import (
     Opened,
     PartialObject,
     Row,
+    SourceValue,
     open_json,
     open_value,
 )
@@ -24,7 +25,7 @@ from consumer.decoding.schema_ids import KEY_HEADER
 from consumer.errors import Reason, RecordError
 from consumer.headers import headers_of
 from consumer.mapping.kinds import named_kind
-from consumer.mapping.paths import parse_steps, split_reference, split_template
+from consumer.mapping.paths import parse_steps, split_reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,15 +44,17 @@ class Origin:
     `absent` says what it means that the row lacks a column.
     """
 
-    __slots__ = ("_key", "absent", "members", "placeholders", "record", "row")
+    __slots__ = ("_key", "absent", "key_type", "members", "placeholders", "record", "row")
 
     def __init__(
         self,
         record: Record,
         members: Row | None = None,
         placeholders: Placeholders | None = None,
+        key_type: type[KafkaKey] = KafkaKey,
     ) -> None:
         self.record = record
+        self.key_type = key_type
         self.members = members
         self.placeholders = placeholders
         self.row: Row = _NO_ROW
@@ -62,7 +65,7 @@ class Origin:
     def key(self) -> KafkaKey:
         """The Kafka key, opened on first use."""
         if self._key is None:
-            self._key = KafkaKey(self.record.key())
+            self._key = self.key_type(self.record.key())
             # Only headers show that such a key is the body of a serializer with a schema.
             if self._key.is_bare:
                 refuse_framing(framing_by_header(headers_of(self.record), KEY_HEADER))
@@ -111,7 +114,10 @@ class DocumentPath:
         """
         for step in self.steps[start:]:
             if isinstance(value, PartialObject):
-                value = value.get(str(step), Absent.UNPROVIDED)
+                value = value.part(str(step))
+                continue
+            if isinstance(value, SourceValue):
+                value = value.step(step)
                 continue
             opened, value = self._opened(value, placeholders)
             # Null on the path makes the whole path null.
@@ -238,50 +244,6 @@ class KafkaMetadata:
         return open_value(self._read(origin.record))
 
 
-class Template:
-    """Text with values in it; one value that is missing or null makes the whole text missing."""
-
-    def __init__(self, parts: tuple[str | TemplatePart, ...]) -> None:
-        self.parts = parts
-
-    def fetch(self, origin: Origin) -> Opened | Absent:
-        """Return the text, or why a value in it is absent."""
-        text = ""
-        for part in self.parts:
-            piece = part if isinstance(part, str) else part.fetch(origin)
-            if isinstance(piece, Absent):
-                return piece
-            text += piece
-        return text
-
-
-class TemplatePart:
-    """One value in a template, written as text."""
-
-    def __init__(self, source: ValueSource, written: Callable[[Opened], str]) -> None:
-        self.source = source
-        self.written = written
-
-    def fetch(self, origin: Origin) -> str | Absent:
-        """Return the value as text, or why it is absent."""
-        found = self.source.fetch(origin)
-        if isinstance(found, Absent):
-            return found
-        return Absent.MISSING if found is None else self.written(found)
-
-
-def parts_of(source: ValueSource) -> tuple[ValueSource, ...]:
-    """Return the sources inside a template; any other source is its only part."""
-    if not isinstance(source, Template):
-        return (source,)
-    return tuple(part.source for part in source.parts if not isinstance(part, str))
-
-
-def row_columns(source: ValueSource) -> tuple[str, ...]:
-    """Return the columns of the row that a source reads."""
-    return tuple(part.column for part in parts_of(source) if isinstance(part, RowPath))
-
-
 def kafka_time_ms(record: Record) -> int | None:
     """Return the record's timestamp in milliseconds; `None` when the record has none.
 
@@ -316,17 +278,6 @@ def source_of(path: str, *, in_text: bool = False) -> ValueSource:
     if rest:
         return KeyPath(parse_steps(rest, first_is_name=False), in_text=in_text)
     return JsonText(KeyText()) if in_text else KeyText()
-
-
-def template_of(text: str, written: Callable[[str], Callable[[Opened], str]]) -> Template:
-    """Compile a template; `written` returns the text writer for the value at a path."""
-    parts: list[str | TemplatePart] = []
-    for literal, path in split_template(text):
-        if literal:
-            parts.append(literal)
-        if path is not None:
-            parts.append(TemplatePart(source_of(path), written(path)))
-    return Template(tuple(parts))
 
 
 def _stepped(value: object, opened: Opened, step: Step, absent: Absent) -> object:

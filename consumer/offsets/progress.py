@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from consumer.offsets.watermark import lowest, position
 
@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from consumer.model import Assignment, Low
+
+
+FIRST_COMMIT_S: Final = 3.0
+"""How long the start of a partition without a position waits for a later position to commit."""
 
 
 class Progress:
@@ -23,6 +27,7 @@ class Progress:
         self._moved_s: dict[Assignment, float] = {}
         self._marks: dict[Assignment, Low] = {}
         self._read_to: dict[tuple[str, int], int] = {}
+        self._starts: dict[Assignment, tuple[int, float]] = {}  # start, when it may be committed
 
     @property
     def owned(self) -> list[Assignment]:
@@ -47,6 +52,8 @@ class Progress:
         """Start to track an assignment."""
         self._positions[assignment] = assignment.next_offset
         self._moved_s[assignment] = now_s
+        if assignment.committed is None:
+            self._starts[assignment] = (assignment.next_offset, now_s + FIRST_COMMIT_S)
 
     def disown(self, assignment: Assignment) -> None:
         """Stop tracking an assignment; none of its positions is committed any more."""
@@ -55,6 +62,7 @@ class Progress:
         self._positions.pop(assignment, None)
         self._moved_s.pop(assignment, None)
         self._marks.pop(assignment, None)
+        self._starts.pop(assignment, None)
 
     def advance(self, held: Iterable[tuple[Assignment, Low]], now_s: float) -> None:
         """Update all positions from the low marks of everything that holds records."""
@@ -72,13 +80,22 @@ class Progress:
         """Return the position that may be committed."""
         return self._positions[assignment]
 
-    def to_commit(self) -> list[tuple[Assignment, int]]:
+    def to_commit(self, now_s: float) -> list[tuple[Assignment, int]]:
         """Return the positions that the group does not have yet.
 
         They include start positions of partitions for which the group had none: once committed,
-        they are the same after a restart.
+        they are the same after a restart. Such a start waits for `FIRST_COMMIT_S`, because a
+        partition with records has a later position soon.
         """
-        return [(one, offset) for one, offset in self._positions.items() if offset != one.committed]
+        return [
+            (one, offset)
+            for one, offset in self._positions.items()
+            if offset != one.committed and not self._is_fresh_start(one, offset, now_s)
+        ]
+
+    def _is_fresh_start(self, assignment: Assignment, offset: int, now_s: float) -> bool:
+        start, due_s = self._starts.get(assignment, (-1, 0.0))
+        return offset == start and now_s < due_s
 
     def oldest(self, assignment: Assignment) -> Low | None:
         """Return the lowest open record, `None` if no record is open."""

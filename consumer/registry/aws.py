@@ -52,11 +52,10 @@ class AwsSigner:
         """Return the headers of a signed POST request. Raises: `Hold(AUTH)` without credentials."""
         try:
             credentials = await asyncio.to_thread(self._credentials)
-        except (BotoCoreError, ClientError) as error:
+        except (BotoCoreError, ClientError, OSError) as error:
             detail = (
-                f"no AWS credentials for AWS Glue ({type(error).__name__}:"
-                f" {' '.join(str(error).split())}); give the process a role, or set"
-                f" AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+                f"no AWS credentials for AWS Glue ({_shown(error)}); give the process a role, or"
+                f" set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
             )
             raise Hold(HoldReason.AUTH, detail) from None
         named = {**headers, "User-Agent": f"datacloud-consumer/{__version__}"}
@@ -80,12 +79,16 @@ class AwsSigner:
         if written is not None:
             return _checked(written.rstrip("/"))
         try:
-            partition = self._session.get_partition_for_region(self._region)
-        except BotoCoreError:
+            return self._of_region()
+        except BotoCoreError as error:
             detail = (
-                "expected a region that AWS has, got another; check kafka.schema_registry.region"
+                f"no address of AWS Glue ({_shown(error)}); check kafka.schema_registry.region and"
+                f" AWS_PROFILE"
             )
             raise Hold(HoldReason.CONFIG, detail) from None
+
+    def _of_region(self) -> str:
+        partition = self._session.get_partition_for_region(self._region)
         suffixes = next(
             one["outputs"]
             for one in self._session.get_data("partitions")["partitions"]
@@ -97,6 +100,10 @@ class AwsSigner:
             f"https://{self._service}{'-fips' if is_fips else ''}.{self._region}"
             f".{suffixes['dualStackDnsSuffix' if is_dual else 'dnsSuffix']}"
         )
+
+
+def _shown(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def _checked(endpoint: str) -> str:

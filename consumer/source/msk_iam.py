@@ -59,7 +59,7 @@ class MskIam:
         now_s = self._clock.wall_ms() / 1000
         try:
             self._token = self._signed()
-        except (BotoCoreError, ClientError) as error:
+        except (BotoCoreError, ClientError, OSError) as error:
             self._log_change(f"{type(error).__name__}: {' '.join(str(error).split())}")
             return self._token, now_s + RETRY_S
         self._log_change(None)

@@ -134,7 +134,7 @@ class StartPositions:
             present = self._committed(consumer, leaders, of_others=True)
             is_new_group = not present
             # Another member may have committed the positions of all partitions since the request
-            # above: then those of ours are among them, and ours are not new.
+            # above. Then our partitions have one too, and are not new.
             ours = {key: present[key] for key in without if key in present}
             without = [key for key in without if key not in present]
             yield ResolvedStarts(self._at_positions(ours, ids))

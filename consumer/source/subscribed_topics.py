@@ -22,7 +22,7 @@ topics: one round trip, where each name would cost one."""
 
 
 class SubscribedTopics:
-    """Describes the topics that a list of names and regular expressions stands for.
+    """Describes the topics that match a list of names and regular expressions.
 
     Only the consumer thread calls it.
     """

@@ -27,7 +27,11 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 WALL_MS = 1_900_000_000_000
-OF_CHANGES = {topic for topic, *_ in (*recorded(), *documented()) if not topic.endswith(".message")}
+WITHOUT_ROWS = (".message", ".transaction")
+"""Ends of the topics that Debezium writes for itself."""
+OF_CHANGES = {
+    topic for topic, *_ in (*recorded(), *documented()) if not topic.endswith(WITHOUT_ROWS)
+}
 KEYLESS = {topic for topic in OF_CHANGES if topic.endswith((".keyless", ".no_pk"))}
 NOT_NAMED = {"pages.goldengate": "CUST_CODE"}
 """Topics whose records do not name their key, with the column that the user names."""
@@ -215,7 +219,11 @@ def test_keys_and_categories_are_guessed(
         ("nulls", "topic `nulls` has only null values among 60 records"),
         (
             "dbz36-unw.unw.message",
-            "has no inserted or updated row of format debezium among 1 record (",
+            "has only records that its source writes for itself (1 message) among 1 record;",
+        ),
+        (
+            "dbz36-bare.bare.transaction",
+            "has only records that its source writes for itself (",
         ),
     ],
 )

@@ -32,9 +32,6 @@ async def test_a_broker_that_dies_is_a_hold_until_it_is_back(kafka_broker: Kafka
     outlasting = {"session.timeout.ms": "60000"}
     async with Member(kafka_broker.bootstrap, group, topic, properties=outlasting) as member:
         await member.listener.until(lambda: len(member.listener.records) == 5)
-        # The start position is committed at once. If that commit were in flight at the kill, its
-        # error would last until the commit is repeated, which only the engine does.
-        await member.listener.until(lambda: member.listener.commits)
         try:
             kafka_broker.kill()
             await member.listener.until(lambda: member.listener.held_now)
@@ -143,7 +140,7 @@ def test_the_process_ends_without_a_broker(kafka_broker: KafkaBroker) -> None:
     ) as child:
         assert child.stdout is not None
         assert child.stdin is not None
-        assert b"read\n" == child.stdout.readline()
+        assert b"read\n" in child.stdout  # log lines come first
         kafka_broker.kill()
         try:
             child.stdin.close()

@@ -8,13 +8,18 @@ from typing import Any, Literal
 import msgspec
 from hypothesis import strategies as st
 
+from consumer.auth.settings import Secret
 from consumer.decoding.opened import ExactFloat
 from consumer.mapping.settings import (
+    Alternative,
     Comparison,
     FieldRule,
     FieldType,
+    MaskSettings,
     ObjectSettings,
+    RegexSettings,
     RouteSettings,
+    TimeFormatSettings,
     TimeUnit,
     WhereEntry,
 )
@@ -100,12 +105,53 @@ def rarely(one_in: int) -> st.SearchStrategy[bool]:
     return st.integers(0, one_in).map(lambda drawn: drawn == one_in // 2 + 1)
 
 
+TEMPLATES = st.sampled_from(
+    ["{name}", "{id}|{code}", "{{{amount}}}", "{seen}/{$kafka.offset}", "{c.d}-{born}"]
+)
+ALTERNATIVES = st.one_of(
+    SOURCES.map(lambda path: Alternative(source=path)),
+    TEMPLATES.map(lambda text: Alternative(template=text)),
+)
+TEXT_STEPS: dict[str, st.SearchStrategy[Any]] = {
+    "replace": st.sampled_from([{"a": "b", "1": ""}, {"2024": "\0", MARK: "x"}]),
+    "regex": st.sampled_from(
+        [
+            RegexSettings(pattern="(.)(a*)", replacement=r"\2\1"),
+            RegexSettings(pattern="^", replacement="0"),
+        ]
+    ),
+}
+FINAL_STEPS: dict[str, st.SearchStrategy[Any]] = {
+    "upper": st.just(True),  # noqa: FBT003 - the value of the setting
+    "format": st.sampled_from(
+        [
+            TimeFormatSettings(pattern="dd.MM.yy"),
+            TimeFormatSettings(pattern="HH:mm:ss.SSS XXX", zone="Asia/Kolkata"),
+            TimeFormatSettings(pattern="h a"),
+        ]
+    ),
+    "normalise": st.sampled_from(["email", "phone", "name"]),
+    "hash": st.just("sha256"),
+    "salt": st.sampled_from([None, Secret(value="salt")]),
+    "mask": st.sampled_from([MaskSettings(), MaskSettings(keep_first=1, keep_last=2)]),
+}
+
+
+@st.composite
+def text_steps(draw: st.DrawFn, target: FieldType, *, is_replaced: bool) -> dict[str, Any]:
+    """Draw the steps of a rule that change text, mostly none."""
+    steps = TEXT_STEPS | (FINAL_STEPS if target is FieldType.TEXT and not is_replaced else {})
+    names = draw(st.none() | st.sets(st.sampled_from(sorted(steps)), max_size=2))
+    return {name: draw(steps[name]) for name in sorted(names or ())}
+
+
 @st.composite
 def rules(draw: st.DrawFn, name: str, target: FieldType) -> FieldRule:
     """Draw a rule that the configuration accepts."""
     default = draw(st.one_of(st.just(msgspec.UNSET), DEFAULTS[target]))
     required = draw(rarely(3))
-    kind = draw(st.sampled_from(["source", "source", "source", "template", "const"]))
+    kinds = ["source", "source", "source", "template", "first_of", "const"]
+    kind = draw(st.sampled_from([one for one in kinds if name != "id" or one != "first_of"]))
     if kind == "const":
         return FieldRule(const=draw(DEFAULTS[target]))
     values = draw(
@@ -115,23 +161,20 @@ def rules(draw: st.DrawFn, name: str, target: FieldType) -> FieldRule:
             st.sampled_from(["1", "a", "true", "null", "é", MARK, ""]), DEFAULTS[target], min_size=1
         )
     )
-    trim = target is not FieldType.BOOLEAN and draw(st.booleans())
-    lower = target is FieldType.TEXT and draw(st.booleans())
+    trim = (target is not FieldType.BOOLEAN or values is not None) and draw(st.booleans())
+    lower = (target is FieldType.TEXT or values is not None) and draw(st.booleans())
     number = target is FieldType.NUMBER and draw(st.booleans())
+    steps = draw(text_steps(target, is_replaced=values is not None))
     if kind == "template":
-        text = draw(
-            st.sampled_from(
-                ["{name}", "{id}|{code}", "{{{amount}}}", "{seen}/{$kafka.offset}", "{c.d}-{born}"]
-            )
-        )
         return FieldRule(
-            template=text,
+            template=draw(TEMPLATES),
             default=default,
             required=required,
             values=values,
             trim=trim,
             lower=lower,
             number=number,
+            **steps,
         )
     units: dict[FieldType, list[TimeUnit]] = {
         FieldType.TEXT: ["s", "ms", "us", "ns", "days"],
@@ -140,8 +183,12 @@ def rules(draw: st.DrawFn, name: str, target: FieldType) -> FieldRule:
     }
     unit = draw(st.none() | st.sampled_from(units[target])) if target in units else None
     scaled = target in {FieldType.TEXT, FieldType.NUMBER} and unit is None
+    sources: dict[str, Any] = {"source": draw(SOURCES) if draw(rarely(5)) else name}
+    if kind == "first_of":
+        sources = {"first_of": tuple(draw(st.lists(ALTERNATIVES, min_size=1, max_size=3)))}
     return FieldRule(
-        source=draw(SOURCES) if draw(rarely(5)) else name,
+        **sources,
+        **steps,
         default=default,
         required=required,
         values=values,

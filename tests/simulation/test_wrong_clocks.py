@@ -146,7 +146,8 @@ class Dateless:
         return msgspec.structs.replace(outcome, headers=kept)
 
     def leave(self, origin: str) -> None:
-        """Close nothing: no connection is open."""
+        """Close the connections to this origin that no request uses."""
+        self._network.leave(origin)
 
     async def close(self) -> None:
         """Close the network."""

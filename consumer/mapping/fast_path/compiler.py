@@ -9,6 +9,7 @@ import msgspec
 
 from consumer.decoding.opened import Absent
 from consumer.mapping.change_clocks import envelope_change_ms, row_change_ms
+from consumer.mapping.composed_sources import parts_of
 from consumer.mapping.fast_path.converters import fast_converter, unchanged
 from consumer.mapping.fast_path.flat_marks import FlatMarks
 from consumer.mapping.fast_path.leaves import NULL, Conflict, Layout
@@ -18,7 +19,7 @@ from consumer.mapping.fast_path.used_paths import UsedPaths, is_flat
 from consumer.mapping.fast_path.version_plan import version_plan
 from consumer.mapping.fields import ConstantField, SourceField
 from consumer.mapping.settings import FieldType
-from consumer.mapping.sources import RowPath, parts_of
+from consumer.mapping.sources import RowPath
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -280,11 +281,10 @@ class _Compiler:
     def _key_is_plain(self) -> bool:
         """Whether the key is the decoded text, or the digits of the decoded integer."""
         key = self._row_plan.key
-        conversion, rule = key.conversion, key.conversion.rule
+        conversion = key.conversion
         if (
             not is_flat(key.source)
-            or rule.trim
-            or rule.lower
+            or conversion.changes_text
             or conversion.values
             or conversion.reading
         ):

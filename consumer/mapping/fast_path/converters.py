@@ -65,11 +65,12 @@ def fast_converter(
     placeholders: Placeholders | None,
 ) -> FastConverter | None:
     """Return the one-call converter of a field for values that are not null, if there is one."""
-    rule = conversion.rule
     if conversion.values is not None:
-        plain = shape is Shape.RAW and not (rule.trim or rule.lower) and conversion.reading is None
+        plain = shape is Shape.RAW and not conversion.changes_text and conversion.reading is None
         return _values(conversion, placeholders) if plain else None
     # For a shape without a short conversion, the compiler falls back to `field.of`.
+    if conversion.rewrites and shape is not Shape.TEXT:
+        return None
     if shape is Shape.INTEGER:
         return _of_integer(conversion, column)
     if shape is Shape.BOOLEAN:
@@ -154,8 +155,8 @@ def _scale_of(conversion: Conversion, column: Column | None) -> int | None:
         and column.meaning is LogicalType.DECIMAL
     ):
         scale = column.scale
-    # Trim and lower change the text before it is read: `Conversion.interpret` does that.
-    if scale is None or conversion.rule.trim or conversion.rule.lower:
+    # Trim and the like change the text around the reading: `Conversion.convert` does that.
+    if scale is None or conversion.changes_text:
         return None
     return scale if 0 <= scale <= _COMMON_SCALE else None
 
@@ -216,28 +217,30 @@ def _of_text(  # noqa: PLR0911 - one line per kind of text
     zone: tzinfo | None,
     placeholders: Placeholders | None,
 ) -> FastConverter | None:
-    rule = conversion.rule
     scale = _scale_of(conversion, column)
     if scale is not None and conversion.target is FieldType.NUMBER:
         return decimal_bytes_as_number(scale)
     if is_moment_text(conversion, column):
-        if rule.trim or rule.lower or conversion.target not in _TIMED:
+        if conversion.changes_text or conversion.target not in _TIMED:
             return None
         return moment_text_of_text if zone is None else lambda text: moment_text_of_text(text, zone)
     if conversion.reading is not None:
         return None
-    if conversion.target is FieldType.DATE and not rule.trim:
+    if conversion.target is FieldType.DATE and not conversion.changes_text:
         return date_of
     if conversion.target is not FieldType.TEXT:
         return None
-    return _tidied(conversion, placeholders) if rule.trim or rule.lower else unchanged
+    return _tidied(conversion, placeholders) if conversion.changes_text else unchanged
 
 
 def _tidied(conversion: Conversion, placeholders: Placeholders | None) -> FastConverter:
+    # Without a step that rewrites, the checks of the encoded row find what `convert` would refuse.
+    step: Callable[[str], Any] = conversion.convert if conversion.rewrites else conversion.interpret
+
     def tidied(text: str) -> str:
         if placeholders is not None and text in placeholders:
             raise TakeSlowPath
-        return str(conversion.interpret(text))
+        return str(step(text))
 
     return tidied
 
@@ -272,7 +275,7 @@ def _values(conversion: Conversion, placeholders: Placeholders | None) -> FastCo
 
 def _json_text(conversion: Conversion, placeholders: Placeholders | None) -> FastConverter | None:
     """Return the converter of nested JSON to text."""
-    if conversion.reading is not None or conversion.rule.trim or conversion.rule.lower:
+    if conversion.reading is not None or conversion.changes_text:
         return None
 
     def as_text(raw: msgspec.Raw) -> Out:

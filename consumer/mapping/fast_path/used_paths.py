@@ -9,17 +9,11 @@ import msgspec
 from consumer.decoding.cells import CELL_STEPS
 from consumer.decoding.columns import column_at
 from consumer.decoding.opened import Absent
+from consumer.mapping.composed_sources import FirstOf, Template, TemplatePart
 from consumer.mapping.conversion import TEXT_RULE
 from consumer.mapping.fast_path.leaves import Conflict, Leaves
 from consumer.mapping.fast_path.shapes import Shape, TakeSlowPath, first_shape, opener
-from consumer.mapping.sources import (
-    DocumentPath,
-    EnvelopePath,
-    Origin,
-    RowPath,
-    Template,
-    TemplatePart,
-)
+from consumer.mapping.sources import DocumentPath, EnvelopePath, Origin, RowPath
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,6 +65,10 @@ class UsedPaths:
                 if isinstance(part, TemplatePart):
                     self.use(part.source, TEXT_RULE)
             return
+        if isinstance(source, FirstOf):
+            for alternative in source.alternatives:
+                self.use(alternative.source, alternative.conversion)
+            return
         path = self.path(source)
         if path is None:
             return
@@ -111,6 +109,8 @@ class UsedPaths:
         """Return the reader of a source: it gives the value that the slow path would fetch."""
         if isinstance(source, Template):
             return self._template_reader(source)
+        if isinstance(source, FirstOf):
+            return self._first_of_reader(source)
         path = self.path(source)
         # Key, headers and Kafka metadata are read from the record, like on the slow path.
         if path is None:
@@ -180,6 +180,25 @@ class UsedPaths:
                     return Absent.MISSING
                 text += part[1](value)
             return text
+
+        return found
+
+    def _first_of_reader(self, source: FirstOf) -> Callable[[Any, Record], Opened | Absent]:
+        alternatives = [
+            (self.reader(one.source), one.conversion.interpret) for one in source.alternatives
+        ]
+
+        def found(event: Any, record: Record) -> Opened | Absent:  # noqa: ANN401 - a struct made at run time
+            first: Opened | Absent = Absent.MISSING
+            for read, interpret in alternatives:
+                value = read(event, record)
+                if value is Absent.UNPROVIDED:
+                    raise TakeSlowPath
+                if value is None:
+                    first = None
+                elif not isinstance(value, Absent):
+                    return interpret(value)
+            return first
 
         return found
 

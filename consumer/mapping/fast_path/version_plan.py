@@ -82,7 +82,7 @@ def _reader(
     if shape is Shape.INTEGER:
         per_second = ticks_of(conversion, column)
         return None if per_second is None else counted_ms(per_second)
-    # Trim is left to `VersionField.of`, which applies it before reading.
-    if shape is Shape.TEXT and not conversion.rule.trim and is_moment_text(conversion, column):
+    # Steps on text are left to `VersionField.of`, which applies them before and after reading.
+    if shape is Shape.TEXT and not conversion.changes_text and is_moment_text(conversion, column):
         return lambda text: moment_of(text, zone)
     return None

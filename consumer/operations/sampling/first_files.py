@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from consumer.config.tree import plain_value
 from consumer.mapping.settings import FieldType
+from consumer.masking import escape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -68,7 +69,7 @@ def configuration(
     lines = [*_kafka(bootstrap, properties, used), *_SALESFORCE.splitlines(), ""]
     lines += [
         "connector:",
-        f"  name: {_scalar(connector)}",
+        f"  name: {yaml_scalar(connector)}",
         f"  schema_file: {CONNECTOR}",
         "  objects:",
     ]
@@ -84,10 +85,10 @@ def connector_schema(routes: Iterable[GuessedRoute]) -> str:
     """Return the text of the schema file; a comment gives the reason for a field's type."""
     lines = []
     for route in routes:
-        lines += [f"    {_scalar(route.object)}:", "      type: object", "      properties:"]
+        lines += [f"    {yaml_scalar(route.object)}:", "      type: object", "      properties:"]
         lines += [
             _remarked(
-                f"        {_scalar(field.name)}: {_OPENAPI[field.guess.type]}", field.guess.why
+                f"        {yaml_scalar(field.name)}: {_OPENAPI[field.guess.type]}", field.guess.why
             )
             for field in route.fields
         ]
@@ -98,21 +99,21 @@ def _kafka(
     bootstrap: str, properties: Mapping[str, str], registry: Mapping[str, str]
 ) -> Iterator[str]:
     yield "kafka:"
-    yield f"  bootstrap_servers: {_scalar(bootstrap)}"
+    yield f"  bootstrap_servers: {yaml_scalar(bootstrap)}"
     yield f"  group_id: {GROUP}"
     yield _remarked(
         "  start_at: earliest", "for a group without positions: earliest | latest | a time"
     )
     if properties:
         yield "  properties:"
-        yield from (f"    {name}: {_scalar(text)}" for name, text in properties.items())
+        yield from (f"    {name}: {yaml_scalar(text)}" for name, text in properties.items())
     if registry:
         yield "  schema_registry:"
-        yield from (f"    {name}: {_scalar(text)}" for name, text in registry.items())
+        yield from (f"    {name}: {yaml_scalar(text)}" for name, text in registry.items())
 
 
 def _object(route: GuessedRoute) -> Iterator[str]:
-    yield f"    {_scalar(route.object)}:"
+    yield f"    {yaml_scalar(route.object)}:"
     yield _chosen("category", route.category)
     yield _chosen("primary_key", route.primary_key)
     if route.record_modified is not None:
@@ -127,24 +128,24 @@ def _object(route: GuessedRoute) -> Iterator[str]:
 
 
 def _chosen(key: str, choice: ReasonedChoice) -> str:
-    return _remarked(f"      {key}: {_scalar(choice.value)}", choice.why)
+    return _remarked(f"      {key}: {yaml_scalar(choice.value)}", choice.why)
 
 
 def _route(route: GuessedRoute, remarks: Iterable[str]) -> Iterator[str]:
-    yield from (f"  # {remark}" for remark in remarks)
-    yield f"  - topics: [{_scalar(route.topic)}]"
+    yield from (f"  # {escape(remark)}" for remark in remarks)
+    yield f"  - topics: [{yaml_scalar(route.topic)}]"
     yield f"    format: {route.format}"
     if route.encoding != "json":
         yield f"    encoding: {route.encoding}"
-    yield f"    object: {_scalar(route.object)}"
+    yield f"    object: {yaml_scalar(route.object)}"
     if route.format == "debezium_flat" and route.prefix != "__":
-        yield f"    flat_prefix: {_scalar(route.prefix)}"
+        yield f"    flat_prefix: {yaml_scalar(route.prefix)}"
     if route.zone is not None:
-        yield f"    zone: {_scalar(route.zone)}"
+        yield f"    zone: {yaml_scalar(route.zone)}"
     if route.where:
         yield "    where:"
         yield from (
-            f"      {_scalar(path)}: [{', '.join(map(_scalar, names))}]"
+            f"      {yaml_scalar(path)}: [{', '.join(map(_condition, names))}]"
             for path, names in route.where.items()
         )
     if route.tombstones is not None:
@@ -152,22 +153,22 @@ def _route(route: GuessedRoute, remarks: Iterable[str]) -> Iterator[str]:
     rules = {field.name: field.rule for field in route.fields if field.rule}
     if rules:
         yield _remarked("    fields:", "a field without a rule takes the column of the same name")
-        yield from (f"      {_scalar(name)}: {_rule(rule)}" for name, rule in rules.items())
+        yield from (f"      {yaml_scalar(name)}: {_rule(rule)}" for name, rule in rules.items())
     for column in route.left_out:
         yield f"    # left out, because a rule cannot name this column: {json.dumps(column)}"
 
 
 def _rule(rule: Mapping[str, str | bool | int]) -> str:
     if list(rule) == ["from"]:
-        return _scalar(str(rule["from"]))
+        return yaml_scalar(str(rule["from"]))
     parts = (
-        f"{key}: {_scalar(value) if isinstance(value, str) else json.dumps(value)}"
+        f"{key}: {yaml_scalar(value) if isinstance(value, str) else json.dumps(value)}"
         for key, value in rule.items()
     )
     return f"{{{', '.join(parts)}}}"
 
 
-def _scalar(text: str) -> str:
+def yaml_scalar(text: str) -> str:
     """Return a YAML scalar that is read as exactly this text."""
     if _PLAIN.match(text) and isinstance(plain_value(text), str):
         return text
@@ -180,5 +181,10 @@ def _scalar(text: str) -> str:
     )
 
 
+def _condition(name: str | None) -> str:
+    """Return one value of a condition; null if the envelope does not have the name."""
+    return "null" if name is None else yaml_scalar(name)
+
+
 def _remarked(line: str, remark: str) -> str:
-    return f"{line.ljust(_COMMENT_COLUMN - 1)} # {remark}" if remark else line
+    return f"{line.ljust(_COMMENT_COLUMN - 1)} # {escape(remark)}" if remark else line

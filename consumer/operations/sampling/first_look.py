@@ -9,9 +9,10 @@ import msgspec
 from consumer.decoding.schema_cache import SchemaCache
 from consumer.mapping.settings import EncodingName, FormatName
 from consumer.operations.plurals import count_of
+from consumer.operations.sampling.first_files import yaml_scalar
 from consumer.operations.sampling.guessed_key import TopicTables
 from consumer.operations.sampling.guessed_route import GuessedRoute, guess_route
-from consumer.operations.sampling.guesses import fit_name
+from consumer.operations.sampling.guesses import fit_name, path_of, words_of
 from consumer.operations.sampling.recognition import (
     CLEAR_SHARE,
     EVIDENCE,
@@ -30,7 +31,7 @@ from consumer.operations.sampling.tables import (
 from consumer.operations.sampling.unframed import schemas_in, unframed
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from consumer.decoding.wire_formats import RegistryType
     from consumer.operations.sampling.sampler import Sample
@@ -44,6 +45,10 @@ _OPTIONS: Final[dict[RegistryType, str]] = {
     "glue": "--registry type=glue --registry region=REGION",
 }
 """The options of `config init` that name a registry of each type."""
+
+
+_DELETED: Final = frozenset({"deleted", "removed", "tombstone"})
+"""Words in the name of a column that may mark deleted rows."""
 
 
 class TopicHints(msgspec.Struct, frozen=True):
@@ -110,8 +115,9 @@ def look_at(
             group.tables,
         )
         used.add(guessed.object)
-        refused = [f"not decoded: {line}" for line in _counted(group.rows.refused)]
-        routes.append((guessed, (*remarks, *group.remarks, *refused)))
+        more = [*group.remarks, *_soft_deletes(group.rows)]
+        more += [f"not decoded: {line}" for line in _counted(group.rows.refused)]
+        routes.append((guessed, (*remarks, *more)))
     return FirstLook(tuple(routes), schemas)
 
 
@@ -153,7 +159,8 @@ def _groups(
         several = len(families) > 1 or len(family) < len(every)
         names = [dict(table.names) for table in family]
         where = {
-            source: tuple(dict.fromkeys(one[source] for one in names if source in one))
+            # A table may lack a name that others have: null is the condition for that.
+            source: tuple(dict.fromkeys(one.get(source) for one in names))
             for source in differing
         }
         remarks = []
@@ -192,6 +199,18 @@ def _object_name(group: _Group, hints: TopicHints, used: Collection[str]) -> str
     name = fit_name(group.table, ())
     lower = {one.lower() for one in used}
     return name if name.lower() not in lower else fit_name(f"{hints.object}_{group.table}", used)
+
+
+def _soft_deletes(rows: SampledRows) -> Iterator[str]:
+    """Yield a remark for each column that may say that its row is deleted."""
+    for name, seen in rows.columns.items():
+        is_flag = seen.kinds["boolean"] and set(seen.kinds) <= {"boolean", "null"}
+        if rows.form == "json" and is_flag and words_of(name) & _DELETED:
+            path = yaml_scalar(path_of(*seen.steps))
+            yield (
+                f"column {name} may mark deleted rows, which are upserts here; to delete them write"
+                f" operation: {{from: {path}, insert: [false, null], delete: true}}"
+            )
 
 
 def _refuse_no_rows(sample: Sample, name: FormatName, rows: SampledRows) -> NoReturn:
@@ -238,10 +257,12 @@ def _format_of(sample: Sample, recognition: Recognition) -> FormatName:
     count = recognition.value_count
     name = recognition.format
     if name is None and not count:
+        seen = ", ".join(_counted(recognition.own))
+        what = f"records that its source writes for itself ({seen})" if seen else "null values"
         _refuse(
             sample,
-            f"has only null values among {count_of(len(sample.records), 'record')}; sample more"
-            f" with --records",
+            f"has only {what} among {count_of(len(sample.records), 'record')}; sample more with"
+            f" --records, or leave out the topic",
         )
     if name is None:
         seen = ", ".join(_counted(recognition.refused))
@@ -273,6 +294,7 @@ def _count_line(sample: Sample, recognition: Recognition) -> str:
         *_counted(recognition.formats),
         *_counted(recognition.framings),
         *_counted(recognition.refused),
+        *_counted(recognition.own),
     ]
     if recognition.null_count:
         kinds.append(f"{recognition.null_count} null")

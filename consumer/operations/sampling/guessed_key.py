@@ -9,7 +9,7 @@ import msgspec
 
 from consumer.config.source_paths import fault_of_template
 from consumer.decoding.columns import LogicalType
-from consumer.decoding.opened import Digits, Nested, Opened
+from consumer.decoding.opened import Digits, EpochMillis, Nested, Opened
 from consumer.errors import RecordError
 from consumer.mapping.numbers import variable_decimal
 from consumer.mapping.settings import FieldType, FormatName
@@ -50,7 +50,7 @@ class TopicTables(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     topic: str
-    where: dict[str, tuple[str, ...]] = {}
+    where: dict[str, tuple[str | None, ...]] = {}
     shards: tuple[str, ...] = ()
     key: tuple[str, ...] = ()
 
@@ -89,7 +89,7 @@ class KeyGuesser:
 
         Raises: `NoSample`.
         """
-        if self._tables.key:
+        if self._tables.key and not self._is_of_another_table(self._tables.key):
             return self._with_shard(self._chosen(self._tables.key))
         tried: tuple[Callable[[], GuessedKey | None], ...] = (
             self._of_envelope,
@@ -112,10 +112,14 @@ class KeyGuesser:
         )
         raise NoSample(message)
 
+    def _is_of_another_table(self, columns: Sequence[str]) -> bool:
+        """Return whether the topic has several tables, and this one has none of the columns."""
+        return bool(self._tables.where) and not any(one in self._columns for one in columns)
+
     def _chosen(self, columns: Sequence[str]) -> GuessedKey:
         """Return the key of the columns that the user named. Raises: `NoSample`."""
         for column in columns:
-            if column not in self._columns or not is_reachable(column):
+            if column not in self._columns or not self._is_reachable(column):
                 message = (
                     f"topic `{self._tables.topic}`: --key {column}: the rows of `{self._name}` have"
                     f" no such column; they have {', '.join(self._columns)}"
@@ -144,7 +148,8 @@ class KeyGuesser:
         A member that is not a column is read from the key: Debezium's topic routing adds the shard
         under any name.
         """
-        keys = [key.fields for key in self._rows.keys if key is not None and key.fields is not None]
+        rows = [key.row for key in self._rows.keys if key is not None]
+        keys = [one for one in rows if one is not None]
         # One record without such a key is enough: its row would have no primary key.
         if not keys or len(keys) < len(self._rows.rows):
             return None
@@ -160,11 +165,18 @@ class KeyGuesser:
         several = "the columns of the Kafka key, joined"
         if len(names) == 1 and self._form in EVENT_FORMATS:
             found = self._of_column(names[0], one, by_kafka_key=True)
-            return found if found.unique else self._of_unique_name(names[0]) or found
+            return (
+                found if found.unique else self._of_unique_name(names[0]) or self._repeating(found)
+            )
         return self._of_columns(names, several if names[1:] else one, by_kafka_key=True)
 
     def _is_key_column(self, column: str) -> bool:
-        return column in self._columns and is_reachable(column) and self._is_in_every_row(column)
+        return (
+            column in self._columns and self._is_reachable(column) and self._is_in_every_row(column)
+        )
+
+    def _is_reachable(self, column: str) -> bool:
+        return is_reachable(*self._rows.columns[column].steps)
 
     def _of_columns(
         self, columns: Sequence[str], why: str, *, by_kafka_key: bool
@@ -173,7 +185,10 @@ class KeyGuesser:
         if len(columns) == 1:
             return self._of_column(columns[0], why, by_kafka_key=by_kafka_key)
         paths = [
-            path_of(one) if one in self._columns else f"$key.{path_of(one)}" for one in columns
+            path_of(*self._rows.columns[one].steps)
+            if one in self._columns
+            else f"$key.{path_of(one)}"
+            for one in columns
         ]
         template = "-".join(f"{{{path}}}" for path in paths)
         if fault_of_template(template) is not None:
@@ -229,7 +244,11 @@ class KeyGuesser:
                 _text(row.values.get(column)) for row in self._rows.rows
             ]:
                 found = self._of_column(column, "equal to the Kafka key", by_kafka_key=True)
-                return found if found.unique else self._of_unique_name(column) or found
+                return (
+                    found
+                    if found.unique
+                    else self._of_unique_name(column) or self._repeating(found)
+                )
         return None
 
     def _of_unique_name(self, keyed_by: str) -> GuessedKey | None:
@@ -246,6 +265,14 @@ class KeyGuesser:
                 return msgspec.structs.replace(found, why=why)
         return None
 
+    def _repeating(self, key: GuessedKey) -> GuessedKey:
+        """Say what it means that a key repeats, if no delete shows that the rows are of a table."""
+        is_table = self._rows.delete_count or self._rows.tombstone_count
+        if is_table or self._form not in EVENT_FORMATS:
+            return key
+        why = f"{key.why}, which repeats: a newer row replaces an older one"
+        return msgspec.structs.replace(key, why=why)
+
     def _usual_columns(self) -> list[str]:
         """Return the columns with names that are usual for keys, the most usual first."""
         single = _PLURAL.sub(lambda end: "y" if end[1] == "ies" else "", self._name.lower())
@@ -253,13 +280,25 @@ class KeyGuesser:
         return [one for name in usual for one in self._columns if one.lower() == name]
 
     def _of_name(self) -> GuessedKey | None:
-        """Use a column that is never null and has a name that is usual for keys."""
-        named = self._usual_columns()
-        named += [one for one in self._columns if words_of(one) & {"id", "uuid", "guid"}]
-        for column in named:
-            if self._is_in_every_row(column):
-                return self._of_column(column, "a guess, by its name", by_kafka_key=False)
-        return None
+        """Use a column that is never null and has a name that is usual for keys.
+
+        A name such as `app_id` may be that of another table's key, so a column that never repeats
+        comes first. Events are never updated: their key does not repeat.
+        """
+        usual = [
+            self._of_column(column, "a guess, by its name", by_kafka_key=False)
+            for column in self._usual_columns()
+            if self._is_in_every_row(column)
+        ]
+        if usual:
+            return usual[0]
+        others = [
+            self._of_column(column, "a guess, by its name", by_kafka_key=False)
+            for column in self._columns
+            if words_of(column) & {"id", "uuid", "guid"} and self._is_in_every_row(column)
+        ]
+        changing = others if self._form not in EVENT_FORMATS else []
+        return next((one for one in others if one.unique), next(iter(changing), None))
 
     def _of_key_text(self) -> GuessedKey | None:
         """Use the Kafka key itself, in a field that is added for it."""
@@ -283,11 +322,11 @@ class KeyGuesser:
         seen = self._rows.columns[column]
         # A pair of scale and bytes is only a key if it is an integer.
         is_pair = bool(seen.kinds["decimal"]) and seen.meaning is LogicalType.PLAIN
-        needs_rule = field.name != column or is_pair
+        needs_rule = (field.name,) != seen.steps or is_pair
         field = GuessedField(
             field.name,
             Guess(FieldType.TEXT, {"scale": 0} if is_pair else {}),
-            path_of(column) if needs_rule else None,
+            path_of(*seen.steps) if needs_rule else None,
             column=column,
         )
         return GuessedKey(
@@ -309,6 +348,8 @@ def _text(opened: Opened) -> str | None:
     if isinstance(opened, Nested):
         # Debezium's pair of scale and bytes, as Oracle's NUMBER without a scale has it.
         opened = _decimal(opened)
+    if isinstance(opened, EpochMillis):
+        return str(int(opened))
     if isinstance(opened, bool) or not isinstance(opened, str):
         return None
     # Numbers are kept as their digits. A fraction has several spellings (1.0, 1.00) and no key.

@@ -63,7 +63,7 @@ class GuessedRoute(msgspec.Struct, frozen=True, kw_only=True):
     event_time: ReasonedChoice | None
     partial: bool
     tombstones: ReasonedChoice | None
-    where: dict[str, tuple[str, ...]] = {}
+    where: dict[str, tuple[str | None, ...]] = {}
 
 
 def object_names(topics: Iterable[str]) -> dict[str, str]:
@@ -128,10 +128,10 @@ def _fields(rows: SampledRows, *, zoned: bool) -> tuple[list[GuessedField], tupl
     fields: list[GuessedField] = []
     left_out = []
     for column, seen in rows.columns.items():
-        name = fit_name("_".join(seen.steps), [one.name for one in fields])
+        name = fit_name(seen.field, [one.name for one in fields])
         guessed = guess(seen, zoned=zoned)
         # A column with a valid name and no conversion is taken without a rule.
-        needs_rule = name != column or bool(guessed.rule)
+        needs_rule = (name,) != seen.steps or bool(guessed.rule)
         if needs_rule and not is_reachable(*seen.steps):
             left_out.append(column)
         else:
@@ -147,12 +147,15 @@ def _category(
     times = [one for one in fields if _is_time(one) and _always_there(rows, one)]
     # CDC formats carry tables, whose rows change. Only plain JSON and CloudEvents may be events.
     events = form in {"json", "cloudevents"} and not rows.delete_count and not rows.tombstone_count
-    if events and times and key.unique:
+    # A row with the time of its last change is changed some day; an event is not.
+    changing = any(words_of(one.name) & _MODIFIED for one in times)
+    if events and times and key.unique and not changing:
         # Several times: prefer one whose name says that it is the time of the event.
         first = min(
             times,
             key=lambda one: (
-                not words_of(one.name) & {"event", "occurred", "time", "timestamp", "ts"}
+                not words_of(one.name) & {"event", "occurred", "time", "timestamp", "ts"},
+                one.guess.type is not FieldType.DATE_TIME,
             ),
         )
         return (

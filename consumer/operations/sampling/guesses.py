@@ -220,7 +220,7 @@ def fit_name(name: str, taken: Iterable[str]) -> str:
     if fit.lower() in RESERVED:
         fit += "_value"
     lower = {one.lower() for one in taken}
-    base, number = fit, 2
+    base, number = fit.rstrip("_") or "field", 2
     while fit.lower() in lower:
         fit, number = f"{base}_{number}", number + 1
     return fit

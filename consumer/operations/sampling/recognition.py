@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 
 from consumer.decoding import glue_form
+from consumer.decoding.debezium import is_mongodb
+from consumer.decoding.debezium_topics import is_simple_watermark, own_record
 from consumer.decoding.document import open_member, open_object
-from consumer.decoding.framings import foreign_header, named_by_header
+from consumer.decoding.framings import foreign_header, is_of_open_protocol, named_by_header
 from consumer.decoding.opened import open_value
 from consumer.decoding.schema_ids import KEY_HEADER, VALUE_HEADER, split_id
 from consumer.decoding.wire_formats import RegistryType
@@ -18,7 +20,12 @@ from consumer.decoding.wrapping import is_connect_null, is_connect_struct
 from consumer.errors import RecordError
 from consumer.headers import headers_of
 from consumer.mapping.settings import EncodingName, FormatName
-from consumer.operations.sampling.unknown_formats import unknown_format_of
+from consumer.model import FilterRule
+from consumer.operations.sampling.unknown_formats import (
+    is_sql_server_event,
+    operation_in_header,
+    unknown_format_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -58,8 +65,9 @@ class Recognition(msgspec.Struct, frozen=True, kw_only=True):
     `formats` and `framings` count the values, most frequent first. `refused` counts values that are
     not JSON objects, by reason. `registry` is the type of registry that the framed values need.
     `unknown` counts values that look like change records of a system
-    whose format is not known, by system; they are counted as `json` in `formats`. `prefix` is the
-    prefix of the columns that `debezium_flat` adds.
+    whose format is not known, by system; they are counted as `json` in `formats`. `own` counts the
+    records that a source writes for itself, by filter rule: they have no row and no format.
+    `prefix` is the prefix of the columns that `debezium_flat` adds.
     """
 
     formats: dict[FormatName, int]
@@ -69,10 +77,11 @@ class Recognition(msgspec.Struct, frozen=True, kw_only=True):
     refused: dict[str, int]
     null_count: int
     prefix: str
+    own: dict[str, int] = {}
 
     @property
     def value_count(self) -> int:
-        """Number of values that are not null."""
+        """Number of values that are not null and not a record that a source writes for itself."""
         return sum(self.formats.values()) + sum(self.framings.values()) + sum(self.refused.values())
 
     @property
@@ -93,6 +102,7 @@ def recognise(records: Iterable[Record]) -> Recognition:
     refused: Counter[str] = Counter()
     prefixes: Counter[str] = Counter()
     unknown: Counter[str] = Counter()
+    own: Counter[str] = Counter()
     null_count = 0
     for record in records:
         value = record.value()
@@ -107,14 +117,23 @@ def recognise(records: Iterable[Record]) -> Recognition:
                 if is_connect_null(document):
                     null_count += 1
                     continue
-                name, prefix = _format_of(document, record)
+                members = _unwrapped(document)
+                rule = _own_rule(members, record)
+                if rule is not None:
+                    own[rule] += 1
+                    continue
+                name, prefix = _format_of(members, record)
             except RecordError as error:
                 fault = named_by_header(error, headers_of(record), VALUE_HEADER)
                 refused[f"{fault.reason} ({fault.detail})"] += 1
                 continue
             formats[name] += 1
             prefixes[prefix] += name == "debezium_flat"
-            system = unknown_format_of(_unwrapped(document)) if name == "json" else None
+            system = (
+                unknown_format_of(members) or operation_in_header(record)
+                if name == "json"
+                else None
+            )
             if system is not None:
                 unknown[system] += 1
     return Recognition(
@@ -124,8 +143,17 @@ def recognise(records: Iterable[Record]) -> Recognition:
         registry=registries.most_common(1)[0][0] if registries else "confluent",
         refused=dict(refused.most_common()),
         null_count=null_count,
+        own=dict(own.most_common()),
         prefix=prefixes.most_common(1)[0][0] if +prefixes else DEFAULT_PREFIX,
     )
+
+
+def _own_rule(members: JsonObject, record: Record) -> FilterRule | None:
+    """Return the rule that filters a record without a row; `None` for any other record."""
+    if is_simple_watermark(members):
+        return FilterRule.WATERMARK
+    filtered = own_record(members, record.topic())
+    return None if filtered is None else filtered.rule
 
 
 class SeenFraming(NamedTuple):
@@ -142,7 +170,8 @@ def framing_of(value: bytes, record: Record) -> SeenFraming | None:
     it.
     """
     headers = headers_of(record)
-    if foreign_header(headers, VALUE_HEADER) is not None:
+    # The lengths of TiCDC's open protocol begin with zero bytes, like the wire format.
+    if foreign_header(headers, VALUE_HEADER) is not None or is_of_open_protocol(value):
         return None
     if glue_form.schema_of(value, headers, VALUE_HEADER) is not None:
         try:
@@ -201,12 +230,11 @@ def _varint(body: bytes, at: int) -> tuple[int, int]:
     return number, len(body) + 1
 
 
-def _format_of(document: JsonObject, record: Record) -> tuple[FormatName, str]:
-    """Return the format of one document, and the prefix of its added members."""
+def _format_of(members: JsonObject, record: Record) -> tuple[FormatName, str]:
+    """Return the format of one value, and the prefix of its added members."""
     names = {name.lower() for name, _ in headers_of(record)}
     if "ce_specversion" in names:
         return "cloudevents", DEFAULT_PREFIX
-    members = _unwrapped(document)
     for name, fits in _SIGNS.items():
         if fits(members):
             return name, DEFAULT_PREFIX
@@ -252,6 +280,14 @@ def _is_debezium(members: JsonObject) -> bool:
     return {"before", "after"} <= members.keys() and open_value(members["op"]) in known
 
 
+def _is_mongodb(members: JsonObject) -> bool:
+    if not {"op", "source"} <= members.keys():
+        return False
+    source = open_member(members["source"]) or {}
+    is_change = bool({"updateDescription", "patch", "filter"} & members.keys())
+    return is_mongodb(members) or (is_change and "collection" in source)
+
+
 def _is_canal(members: JsonObject) -> bool:
     if {"isDdl", "type", "database"} <= members.keys():
         return True
@@ -262,24 +298,31 @@ def _is_canal(members: JsonObject) -> bool:
 
 
 def _is_goldengate(members: JsonObject) -> bool:
-    truncated = open_value(members.get("op_type")) == "T" and "scn" not in members
-    return {"op_type", "op_ts"} <= members.keys() and (
-        bool({"before", "after"} & members.keys()) or truncated
-    )
+    operation = open_value(members.get("op_type"))
+    images = {"before", "after"} & members.keys()
+    # Flink writes no `op_ts`.
+    if operation in {"I", "U", "D"} and len(images) > 1:
+        return True
+    truncated = operation == "T" and "scn" not in members
+    return {"op_type", "op_ts"} <= members.keys() and (bool(images) or truncated)
 
 
 def _is_maxwell(members: JsonObject) -> bool:
-    # A type in upper case is Canal's or TiCDC's.
     kind = str(open_value(members.get("type")))
+    # Flink writes only `data` and `type`.
+    if members.keys() == {"data", "type"} and kind in {"insert", "update", "delete"}:
+        return open_member(members["data"]) is not None
+    # A type in upper case is Canal's or TiCDC's.
     return {"database", "type", "ts"} <= members.keys() and kind == kind.lower()
 
 
 _SIGNS: Final[dict[FormatName, Callable[[JsonObject], bool]]] = {
     "salesforce_cdc": _is_salesforce,
-    "cloudevents": lambda members: "specversion" in members,
+    "cloudevents": lambda members: "specversion" in members and not is_sql_server_event(members),
     "canal": _is_canal,
     "goldengate": _is_goldengate,
     "dms": lambda members: "record-type" in (open_member(members.get("metadata")) or {}),
+    "debezium_mongodb": _is_mongodb,
     "debezium": _is_debezium,
     "maxwell": _is_maxwell,
 }
@@ -289,10 +332,11 @@ EVIDENCE: Final[dict[FormatName, str]] = {
     "salesforce_cdc": "`ChangeEventHeader`",
     "cloudevents": "`specversion`, in the value or as a header",
     "canal": "`type` and rows in an array `data`",
-    "goldengate": "`op_type`, `op_ts` and a row `before` or `after`",
+    "goldengate": "`op_type` and a row `before` or `after`",
     "dms": "`metadata.record-type`",
+    "debezium_mongodb": "`op` and documents of MongoDB as JSON text",
     "debezium": "`op` and a row `before` or `after`",
-    "maxwell": "`database`, `type` and `ts`",
+    "maxwell": "`type` and a row `data`",
     "debezium_flat": "columns and the members that Debezium adds to them",
     "json": "no value has a member that marks another format",
 }

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from consumer.decoding.cells import CELL_STEPS, absence_of_cell, cell_of
 from consumer.decoding.columns import Column, LogicalType
 from consumer.decoding.document import open_member
 from consumer.decoding.formats import DECODERS, FormatSettings
@@ -21,6 +22,7 @@ from consumer.decoding.opened import (
     EpochMillis,
     Nested,
     Opened,
+    PartialObject,
     Row,
     TimeOfDay,
     open_value,
@@ -58,6 +60,7 @@ class SeenColumn:
     def __init__(self, name: str, *parts: str) -> None:
         self.name = parts[-1] if parts else name
         self.steps = (name, *parts)
+        self.field = "_".join(self.steps)
         self.kinds: Counter[str] = Counter()
         self.meaning = LogicalType.PLAIN
         self.declared = ""
@@ -87,6 +90,14 @@ class SeenColumn:
             number = int(str(opened))
             self.lowest = number if self.lowest is None else min(self.lowest, number)
             self.highest = number if self.highest is None else max(self.highest, number)
+
+
+class CellColumn(SeenColumn):
+    """A column whose values are cells: its field has the name of the column."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, *CELL_STEPS)
+        self.name = self.field = name
 
 
 class SampledRow(msgspec.Struct, frozen=True):
@@ -148,7 +159,7 @@ def rows_of(records: Iterable[Record], name: FormatName, prefix: str) -> Sampled
                 named = key_columns(row.members, row.key, name)
                 found.rows.append(msgspec.structs.replace(row, key_columns=named))
     # A compound field may be null in one row, and have parts in another.
-    for column in {seen.steps[0] for seen in found.columns.values() if len(seen.steps) > 1}:
+    for column in {seen.steps[0] for part, seen in found.columns.items() if part != seen.steps[0]}:
         found.columns.pop(column, None)
     # In the flat format the members that Debezium adds stand beside the columns.
     if name == "debezium_flat" and prefix:
@@ -169,7 +180,22 @@ def _row_of(
     declared = open_member(envelope.members.get("mysqlType")) or {}
     values: dict[str, Opened] = {}
     found.unprovided |= event.absent is Absent.UNPROVIDED
-    for name, value in (event.row or {}).items():
+    row = event.row or {}
+    for name, value in row.items():
+        # Of a document that an update names in part, the parts are not columns.
+        if isinstance(value, PartialObject) and found.form not in _COMPOUND:
+            found.unprovided = True
+            continue
+        if found.form == "debezium_mongodb" and name.partition(".")[0] in row.keys() - {name}:
+            continue
+        cell = cell_of(row, name, envelope.members)
+        if cell is not None or _is_null_cell(row, name, envelope.members):
+            # A cell that is null or not set did not change: only a partial update fits.
+            found.unprovided = True
+            values[name] = open_value((cell or {}).get("value"))
+            column = found.columns.setdefault(name, CellColumn(name))
+            column.look_at(values[name], columns.get(name), "")
+            continue
         # Salesforce sends the parts of a compound field (a name, an address) that have changed.
         parts = value if isinstance(value, dict) else open_member(value)
         if found.form in _COMPOUND and parts is not None:
@@ -187,18 +213,26 @@ def _row_of(
         values[name] = opened
         seen = found.columns.setdefault(name, SeenColumn(name))
         seen.look_at(opened, columns.get(name), str(open_value(declared.get(name)) or ""))
-    return SampledRow(values, _key_of(record), envelope.members)
+    return SampledRow(values, _key_of(record, decoder.key_type), envelope.members)
 
 
-def _key_of(record: Record) -> KafkaKey | None:
+def _is_null_cell(row: Row, name: str, members: Row) -> bool:
+    return open_value(row[name]) is None and (
+        absence_of_cell(row, name, members) is Absent.UNPROVIDED
+    )
+
+
+def _key_of(record: Record, key_type: type[KafkaKey]) -> KafkaKey | None:
     """Return the Kafka key, or `None` if there is none or it does not decode."""
     content = record.key()
     if content is None:
         return None
     try:
-        return KafkaKey(content)
+        key = key_type(content)
+        is_readable = key.row is not None or key.scalar is not None
     except RecordError:
         return None
+    return key if is_readable else None
 
 
 def kind_seen(opened: Opened) -> str:

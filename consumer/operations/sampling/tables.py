@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from consumer.decoding.debezium_mongodb import ID
 from consumer.decoding.document import open_member
 from consumer.decoding.formats import DECODERS, FormatSettings
 from consumer.decoding.opened import open_value
@@ -27,7 +28,18 @@ PHYSICAL_TABLE: Final = "__dbz__physicalTableIdentifier"
 _PLACES: Final[dict[FormatName, tuple[tuple[str, ...], ...]]] = {
     "canal": (("database", "table"),),
     "cloudevents": (("iodebeziumdb", "iodebeziumschema", "iodebeziumtable"),),
-    "debezium": (("source.db", "source.schema", "source.table"),),
+    "debezium": (
+        # Vitess and Cassandra have a keyspace, ScyllaDB and CockroachDB have other names.
+        ("source.db", "source.keyspace", "source.schema", "source.table"),
+        (
+            "source.keyspace_name",
+            "source.database_name",
+            "source.schema_name",
+            "source.table_name",
+        ),
+        ("source.db", "source.collection"),
+    ),
+    "debezium_mongodb": (("source.db", "source.collection"),),
     "dms": (("metadata.schema-name", "metadata.table-name"),),
     "goldengate": (("table",),),
     "maxwell": (("database", "table"),),
@@ -67,7 +79,7 @@ class SourceTable(msgspec.Struct, frozen=True):
     @property
     def family(self) -> tuple[str, ...]:
         """The names without numbers: the shards `orders_1` and `orders_2` have the same family."""
-        return tuple(_DIGITS.sub("#", name) for _, name in self.names)
+        return tuple(f"{source} {_DIGITS.sub('#', name)}" for source, name in self.names)
 
     def __str__(self) -> str:
         return ".".join(name for _, name in self.names)
@@ -110,18 +122,19 @@ def tables_in(
 
 
 def distinguishing(tables: Iterable[SourceTable]) -> tuple[str, ...]:
-    """Return the sources of the names in which the tables differ, such as `$envelope.table`."""
-    seen: dict[str, set[str]] = {}
-    count = 0
-    for table in tables:
-        count += 1
-        for source, name in table.names:
-            seen.setdefault(source, set()).add(name)
-    return tuple(source for source, names in seen.items() if len(names) > 1) if count > 1 else ()
+    """Return the sources of the names in which the tables differ, such as `$envelope.table`.
+
+    A table may also lack a name that others have.
+    """
+    names = [dict(table.names) for table in tables]
+    sources = dict.fromkeys(source for one in names for source in one)
+    return tuple(source for source in sources if len({one.get(source) for one in names}) > 1)
 
 
 def key_columns(members: Row, key: KafkaKey | None, name: FormatName) -> tuple[str, ...]:
     """Return the key columns that the envelope names, or Maxwell's Kafka key; empty if none."""
+    if name == "debezium_mongodb":
+        return (ID,)
     raw = members.get(_KEYS.get(name, ""))
     if isinstance(raw, msgspec.Raw):
         try:

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumer.decoding.avro_body import compile_avro
-from consumer.decoding.avro_measure import BUDGET, compile_measure
+from consumer.decoding.avro_measure import compile_measure
 from consumer.decoding.document import DEEPEST
+from consumer.decoding.memory_budget import BUDGET
 from consumer.decoding.wire_form import Frame
 from consumer.decoding.written_schema import WrittenSchema
 from consumer.errors import RecordError

@@ -30,7 +30,8 @@ def detail_of(value: bytes) -> str:
             b'" {}"',
             (
                 "DECODE_NOT_OBJECT: expected a JSON object, got text that holds a JSON document"
-                " (double encoded): let the producer encode it once"
+                " (double encoded): let the producer encode it once, or read it with"
+                " `row: {parse: json}` and format json"
             ),
             id="A10",
         ),
@@ -43,6 +44,22 @@ def detail_of(value: bytes) -> str:
             ),
             id="A38",
         ),
+        *[
+            pytest.param(
+                value,
+                (
+                    "DECODE_FRAMED: expected JSON, got lengths before each event, as TiCDC's open"
+                    " protocol has them; set protocol=canal-json or protocol=debezium in the sink"
+                    " URI of the changefeed"
+                ),
+                id=f"open-protocol-{name}",
+            )
+            for name, value in {
+                "row": (20).to_bytes(8) + b'{"u":{"id":{"v":1}}}',
+                "rows": 2 * ((20).to_bytes(8) + b'{"u":{"id":{"v":1}}}'),
+                "resolved": bytes(8),
+            }.items()
+        ],
         pytest.param(
             b"\x00\x00\x00\x00\x01\x02",
             (

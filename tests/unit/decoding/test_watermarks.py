@@ -84,6 +84,13 @@ def test_row_is_not_a_watermark(name: str, value: dict[str, Any]) -> None:
     assert outcome == "upsert"
 
 
+@pytest.mark.parametrize("value", [{"ts_ms": 1}, {"payload": {"ts_ms": 1}}])
+def test_heartbeat_is_known_by_its_shape(value: dict[str, Any]) -> None:
+    """Its topic has another name if the connector sets `topic.heartbeat.prefix`."""
+    assert ["heartbeat"] == Route("debezium").outcomes(value, key={"serverName": "shop"})
+    assert ["ENVELOPE_SHAPE"] == Route("debezium").outcomes(value | {"id": 1})
+
+
 @pytest.mark.parametrize("name", ["json", "debezium_flat"])
 def test_column_that_the_route_reads_is_a_row(name: str) -> None:
     """A table of one column may be called `resolved`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from tests.golden.corpora_page import with_corpora
 from tests.unit.docs import cli_page, file_map, holders, log_events
 from tests.unit.docs.tables import ROOT
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 PAGES: Final[dict[str, Callable[[], str]]] = {
     cli_page.PAGE: cli_page.cli_page,
     file_map.PAGE: file_map.file_map_page,
-    holders.PAGE: holders.testing_page,
+    holders.PAGE: lambda: with_corpora(holders.testing_page()),
     log_events.PAGE: log_events.log_events_page,
 }
 """Each page with the function that returns its text."""

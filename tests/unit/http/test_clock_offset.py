@@ -61,7 +61,7 @@ def test_a_clock_that_is_off_is_corrected(ahead_ms: int, elapsed_s: float) -> No
 
 
 @pytest.mark.parametrize("ahead_ms", [0, 59_000, -59_000])
-def test_a_small_difference_is_left_alone(ahead_ms: int) -> None:
+def test_a_small_difference_is_not_corrected(ahead_ms: int) -> None:
     """It may be of the request, and the bound has five minutes."""
     machine = Machine(ahead_ms)
     machine.answers(5)

@@ -114,7 +114,7 @@ def run_of(mapper: Any, record: PlainRecord) -> list[Any]:  # noqa: ANN401 - a c
 def test_a_clock_without_a_time_falls_back_to_the_next(
     form: str, value: object, expected: str, mapping: Callable[..., Any]
 ) -> None:
-    """On the slow path, on the fast path, and for a column of its own."""
+    """On the slow path and on the fast path."""
     fields = {"id": FieldRule(source="Id")} if form == "salesforce_cdc" else {}
     made = mapping(format=form, target=DATED, fields=fields)
     assert expected == made.row(value, timestamp_ms=KAFKA_MS)["at"]

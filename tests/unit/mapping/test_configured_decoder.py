@@ -94,6 +94,11 @@ def qlik(operation: object, data: object, before: object = None) -> dict[str, An
         ),
         pytest.param(qlik("DELETE", 7), "ENVELOPE_SHAPE", id="deleted-row-is-a-number"),
         pytest.param({"resolved": "1532377312.0"}, "watermark", id="resolved"),
+        pytest.param(
+            {"version": 1, "type": "WATERMARK", "commitTs": 447, "buildTs": 1},
+            "watermark",
+            id="watermark-of-ticdc-simple",
+        ),
     ],
 )
 def test_change(value: object, expected: object, mapping: Callable[..., Any]) -> None:

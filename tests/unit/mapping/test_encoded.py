@@ -13,7 +13,7 @@ from consumer.decoding.written_schema import WrittenSchema
 from consumer.errors import RecordError
 from consumer.mapping.routing import RouteTable
 from consumer.mapping.settings import FieldRule, FieldType, ObjectSettings, RouteSettings
-from consumer.model import Delete, Filtered, PlainRecord, Upsert
+from consumer.model import Delete, Filtered, FilterRule, PlainRecord, Upsert
 from tests.framed import avro_body, framed
 
 if TYPE_CHECKING:
@@ -178,6 +178,32 @@ def test_a_key_that_cannot_be_decoded_is_a_fault_only_where_it_is_used() -> None
     assert isinstance(mapped, Upsert)
     with pytest.raises(RecordError, match=r"DECODE_ENCODING in \$key: .* a binary number"):
         mapper(tombstones="delete").map(record(None, key=key), WALL_MS)
+
+
+WATERMARK = b"\2" + (446_266_400_629_063_682).to_bytes(8)
+DDL = b'\1{"query":"alter table t add c int","type":5,"schema":"s","table":"t","commitTs":447}'
+
+
+@pytest.mark.parametrize(("value", "rule"), [(WATERMARK, "watermark"), (DDL, "ddl")])
+def test_control_records_of_ticdc_are_filtered(value: bytes, rule: str) -> None:
+    """They have a frame of their kind, no schema and no key."""
+    assert Filtered(FilterRule(rule)) == mapper().map(record(value), WALL_MS)
+
+
+@pytest.mark.parametrize(
+    ("value", "key"),
+    [
+        (WATERMARK, b"k"),
+        (WATERMARK + b"x", None),
+        (DDL[:-1], None),
+        (b'\1{"id":1,"name":"Ann"}', None),
+        (b"\1{" + GUID, None),
+    ],
+)
+def test_other_records_in_these_frames_are_faults(value: bytes, key: bytes | None) -> None:
+    """Only the whole form is a control record."""
+    with pytest.raises(RecordError, match="DECODE"):
+        mapper().map(record(value, key=key), WALL_MS)
 
 
 @pytest.mark.parametrize(

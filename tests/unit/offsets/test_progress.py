@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from consumer.model import Assignment, Low
-from consumer.offsets.progress import Progress
+from consumer.offsets.progress import FIRST_COMMIT_S, Progress
 from consumer.offsets.watermark import lowest, position
 
 
@@ -44,16 +44,25 @@ def test_a_position_never_goes_back() -> None:
 def test_a_committed_position_is_not_committed_again() -> None:
     """Only positions that differ from the confirmed ones are returned."""
     progress, assignment = owned()
-    assert [] == progress.to_commit()
+    assert [] == progress.to_commit(2.0)
     assignment.next_offset = 12
     progress.advance([], 1.0)
-    assert [(assignment, 12)] == progress.to_commit()
+    assert [(assignment, 12)] == progress.to_commit(2.0)
 
 
 def test_a_start_without_a_position_is_committed() -> None:
     """I10: an idle partition starts at the same offset after a restart, whatever `start_at` is."""
     progress, assignment = owned(committed=None)
-    assert [(assignment, 10)] == progress.to_commit()
+    assert [] == progress.to_commit(FIRST_COMMIT_S - 0.1)
+    assert [(assignment, 10)] == progress.to_commit(FIRST_COMMIT_S)
+
+
+def test_a_first_position_after_the_start_is_committed_at_once() -> None:
+    """Then the start is never committed."""
+    progress, assignment = owned(committed=None)
+    assignment.next_offset = 12
+    progress.advance([], 0.5)
+    assert [(assignment, 12)] == progress.to_commit(0.5)
 
 
 def test_a_later_epoch_is_another_assignment() -> None:
@@ -65,7 +74,7 @@ def test_a_later_epoch_is_another_assignment() -> None:
     progress.own(later, 1.0)
     progress.advance([], 2.0)
     assert assignment not in progress
-    assert [] == progress.to_commit()
+    assert [] == progress.to_commit(2.0)
     assert [later] == progress.owned
 
 

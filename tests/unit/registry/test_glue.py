@@ -149,6 +149,48 @@ async def test_without_credentials_the_hold_says_what_to_set(
     await client.close()
 
 
+@pytest.mark.parametrize(
+    ("variables", "detail"),
+    [
+        (
+            {
+                "AWS_ROLE_ARN": "arn:aws:iam::000000000000:role/shop",
+                "AWS_WEB_IDENTITY_TOKEN_FILE": "/nowhere/token",
+            },
+            "AUTH: no AWS credentials for AWS Glue (FileNotFoundError: ",
+        ),
+        ({"AWS_PROFILE": "gone"}, "AUTH: no AWS credentials for AWS Glue (ProfileNotFound: "),
+        (
+            {"AWS_PROFILE": "gone", "AWS_ENDPOINT_URL_GLUE": ""},
+            "CONFIG: no address of AWS Glue (ProfileNotFound: ",
+        ),
+    ],
+)
+async def test_a_mistake_in_the_environment_is_a_hold(
+    variables: dict[str, str], detail: str, service: GlueService, no_aws: pytest.MonkeyPatch
+) -> None:
+    """It ends no daemon, whatever the library raises."""
+    no_aws.delenv("AWS_ACCESS_KEY_ID")
+    for name, value in variables.items():
+        no_aws.setenv(name, value)
+    client = GlueClient(SETTINGS, SystemClock())
+    with pytest.raises(Hold) as caught:
+        await client.schema(service.register(ROW).bytes)
+    await client.close()
+    assert str(caught.value).startswith(detail)
+
+
+async def test_a_region_that_aws_does_not_have_is_a_hold(no_aws: pytest.MonkeyPatch) -> None:
+    """The detail names the key to check."""
+    del no_aws
+    client = GlueClient(GlueSettings(region="xx-moon-1"), SystemClock())
+    with pytest.raises(
+        Hold, match=r"^CONFIG: no address of AWS Glue \(UnknownRegionError: .*region"
+    ):
+        await client.schema(uuid4().bytes)
+    await client.close()
+
+
 async def test_a_source_of_credentials_that_does_not_answer_is_a_hold(
     service: GlueService, client: GlueClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

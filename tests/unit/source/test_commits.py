@@ -163,7 +163,7 @@ def test_an_unanswered_commit_is_reported_as_failed_at_the_end() -> None:
 
 
 def test_the_result_of_pins_goes_to_their_sender() -> None:
-    """They are no positions of ours: their rejection is no failed commit of this member."""
+    """A rejection is not a failed commit of our positions."""
     api = ApiUser()
     results: list[KafkaError | None] = []
     for error in (KafkaError(KafkaError._WAIT_COORD), None):

@@ -68,6 +68,17 @@ def test_without_credentials_the_client_asks_again_soon() -> None:
     assert "NoCredentialsError" in line["detail"]
 
 
+def test_a_token_file_that_does_not_exist_raises_nothing(no_aws: pytest.MonkeyPatch) -> None:
+    """The library opens the file of a service account without translating the error."""
+    no_aws.setenv("AWS_ROLE_ARN", "arn:aws:iam::000000000000:role/shop")
+    no_aws.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", "/nowhere/token")
+    with structlog.testing.capture_logs() as logged:
+        _, end_s = MskIam("eu-west-1", Stopped())(None)
+    assert NOW_S + RETRY_S == end_s
+    assert ["aws_credentials_missing"] == [line["event"] for line in logged]
+    assert "FileNotFoundError" in logged[0]["detail"]
+
+
 @pytest.mark.usefixtures("_credentials")
 def test_a_token_is_used_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     """It stays valid for some minutes; the credential provider may answer before it expires."""

@@ -244,10 +244,11 @@ def test_a_kafka_key_that_repeats_is_not_the_key_of_rows_with_an_id(
 
 
 def test_a_row_that_repeats_keeps_its_kafka_key_as_key() -> None:
-    """A changed row has the same id again."""
+    """A changed row has the same id again. Events would replace each other, so it is said."""
     found = sample({"id": 1, "uuid": "a"}, {"id": 1, "uuid": "b"}, keys=["1", "1"])
     ((route, _),) = looked(found).routes
-    assert ("id", "equal to the Kafka key") == (route.primary_key.value, route.primary_key.why)
+    why = "equal to the Kafka key, which repeats: a newer row replaces an older one"
+    assert ("id", why) == (route.primary_key.value, route.primary_key.why)
 
 
 def test_a_chosen_key_has_to_be_a_column() -> None:
@@ -443,6 +444,42 @@ def test_tables_whose_names_differ_in_numbers_are_shards(tmp_path: Path) -> None
         ({"operation": "UPDATE", "record": {"id": 1}}, "a change format that is not known"),
         ({"eventType": "deleted", "old": {"id": 1}}, "a change format that is not known"),
         ({"meta": {"op": "INSERT"}, "row": {"id": 1}}, "a change format that is not known"),
+        ({"before": None, "after": {"id": 1}}, "CockroachDB or Materialize"),
+        ({"before": None, "after": {"id": 1}, "verb": "x"}, "a change format that is not known"),
+        (
+            {"before": None, "after": {"id": 1}, "operation": "INSERT", "key": 1},
+            "a change format that is not known",
+        ),
+        ({"id": 1, "__crdb__": {"updated": "1700000000.0"}}, "CockroachDB"),
+        ({"event": "mutation", "bySeqno": 1, "key": "k", "content": "e30="}, "Couchbase"),
+        ({"id": "x", "event": {"operation": "c", "state": {"after": {}}}}, "Neo4j"),
+        ({"recordType": "INSERT", "prevStruct": None, "postStruct": {"id": 1}}, "OceanBase"),
+        (
+            {"id": "x", "trigger": {}, "event": {"op": "INSERT", "data": {"new": {"id": 1}}}},
+            "Hasura",
+        ),
+        ({"meta": {"op": "upd", "table": "T"}, "data": {"A": 1}, "key": {"B": 1}}, "SharePlex"),
+        ({"current": {"id": "1"}, "metadata": {"operationType": "create"}}, "Azure Cosmos DB"),
+        (
+            {"source_metadata": {"change_type": "INSERT"}, "payload": {"ID": 1}},
+            "Google Datastream",
+        ),
+        ({"record": {"id": 1}, "changes": None, "action": "insert"}, "Sequin"),
+        ({"type": "INSERT", "record": {"id": 1}, "old_record": None}, "Supabase"),
+        ({"id": 1, "_meta": {"op": "c"}}, "Estuary Flow"),
+        ({"id": 1, "hvr_op": 1}, "Fivetran HVR"),
+        ({"id": 1, "_change_type": "insert"}, "Delta Lake's change data feed"),
+        (
+            {
+                "specversion": "1.0",
+                "id": "1",
+                "source": "/",
+                "type": "com.microsoft.SQL.CES.DML.V1",
+                "operation": "INS",
+                "data": "{}",
+            },
+            "SQL Server change event streaming",
+        ),
     ],
 )
 def test_change_records_of_other_systems_are_named(value: Value, system: str) -> None:
@@ -484,6 +521,8 @@ def test_json_is_always_called_a_guess() -> None:
         ({"data": [{"id": 1}], "type": "INSERT"}, "canal"),
         ({"data": [{"id": 1}], "type": "INSERT", "database": "d", "table": "t", "ts": MS}, "canal"),
         ({"before": None, "after": {"id": 1}, "op": "c"}, "debezium"),
+        ({"before": None, "after": {"id": 1}, "op_type": "I"}, "goldengate"),
+        ({"data": {"id": 1}, "type": "insert"}, "maxwell"),
         (maxwell("insert", "t", {"id": 1}), "maxwell"),
     ],
 )
