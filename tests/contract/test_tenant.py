@@ -407,10 +407,18 @@ async def test_a_login_page_has_status_200(api: ApiUser) -> None:
 
 
 async def test_a_body_can_be_compressed_without_request(api: ApiUser) -> None:
-    """The body is gzip, the header says so, and the transport does not decompress it."""
+    """Both transports take such an answer for malformed, and the rows may be stored."""
     api.script("upsert gzip")
-    answer = await api.upserted(row("1"))
-    assert ("gzip", b"\x1f\x8b") == (answer.header("content-encoding"), answer.body[:2])
+    outcome = await api.upsert(row("1"))
+    assert isinstance(outcome, NoAnswer)
+    assert (Failure.MALFORMED, True) == (outcome.failure, outcome.written)
+
+
+async def test_the_tenant_can_move(api: ApiUser) -> None:
+    """The exchange names another address, as the service does: a host without a scheme."""
+    api.script("exchange instance=http://localhost:8099")
+    answer = await api.exchange(await api.core_token())
+    assert "localhost:8099" == json.loads(answer.body)["instance_url"]
 
 
 async def test_a_body_can_echo_the_request(api: ApiUser) -> None:
