@@ -63,7 +63,7 @@ def compile_protobuf(written: WrittenSchema) -> Transcode:
             writers = _Writers(files)
             reader = readers[indexes] = _Reader(
                 GetMessageClass(found),
-                compile_measure(found),
+                compile_measure(found, files.all_fields),
                 writers.of(found),
                 has_required=writers.has_required,
             )

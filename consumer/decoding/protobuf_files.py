@@ -125,6 +125,11 @@ class ProtobufFiles:
         found = self._pool.FindAllExtensions(descriptor)
         return sorted(found, key=lambda field: field.number)
 
+    def all_fields(self, descriptor: Descriptor) -> list[FieldDescriptor]:
+        """Return the fields of a message, and those by which it is extended."""
+        more = self.extensions(descriptor) if descriptor.is_extendable else []
+        return [*descriptor.fields, *more]
+
     def _add(self, file: FileDescriptorProto, files: dict[str, FileDescriptorProto]) -> None:
         """Add a file to the pool, after the files that it imports."""
         if file.name in self._added:

@@ -10,6 +10,7 @@ Source: the encoding guide of Protocol Buffers.
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -18,10 +19,12 @@ from consumer.decoding.memory_budget import BUDGET, CONTAINER, PER_BYTE, VALUE, 
 from consumer.errors import Reason, RecordError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import NoReturn
 
     from google.protobuf.descriptor import Descriptor
+
+    FieldsOf = Callable[[Descriptor], Sequence[FieldDescriptor]]
 
 _VARINT, _EIGHT, _SIZED, _GROUP, _GROUP_END, _FOUR = range(6)
 _LEAST_MESSAGE: Final = 2
@@ -58,10 +61,15 @@ class _MessageType:
         """The type of a message; 0 for text; for numbers the size of one, 1 if that varies."""
 
 
-def compile_measure(descriptor: Descriptor) -> Callable[[bytes], None]:
-    """Compile the measure of a message type. It raises RECORD_SIZE and DECODE_SYNTAX."""
+def compile_measure(
+    descriptor: Descriptor, fields_of: FieldsOf = attrgetter("fields")
+) -> Callable[[bytes], None]:
+    """Compile the measure of a message type. It raises RECORD_SIZE and DECODE_SYNTAX.
+
+    `fields_of` returns all fields of a message type, with those of its extensions.
+    """
     known: dict[str, _MessageType] = {}
-    root = _read(descriptor, known)
+    root = _read(descriptor, fields_of, known)
     per_byte = max(VALUE, *(kind.cost / _LEAST_MESSAGE for kind in known.values()))
     longest = (BUDGET - root.cost) / per_byte
 
@@ -72,16 +80,20 @@ def compile_measure(descriptor: Descriptor) -> Callable[[bytes], None]:
     return measure
 
 
-def _read(descriptor: Descriptor, known: dict[str, _MessageType]) -> _MessageType:
+def _read(
+    descriptor: Descriptor, fields_of: FieldsOf, known: dict[str, _MessageType]
+) -> _MessageType:
     found = known.get(descriptor.full_name)
     if found is not None:
         return found
     # Every field is a member of the object, set or not.
-    cost = CONTAINER + sum(VALUE + len(field.name) for field in descriptor.fields)
+    fields = fields_of(descriptor)
+    names = (field.full_name if field.is_extension else field.name for field in fields)
+    cost = CONTAINER + sum(VALUE + len(name) for name in names)
     found = known[descriptor.full_name] = _MessageType(cost)
-    for field in descriptor.fields:
+    for field in fields:
         if field.message_type is not None:
-            found.fields[field.number] = _read(field.message_type, known)
+            found.fields[field.number] = _read(field.message_type, fields_of, known)
         else:
             size = 0 if field.type in _TEXTS else _FIXED_SIZES.get(field.type, 1)
             found.fields[field.number] = size

@@ -145,6 +145,10 @@ class Dateless:
         kept = tuple(one for one in outcome.headers if one[0] != "date")
         return msgspec.structs.replace(outcome, headers=kept)
 
+    def leave(self, origin: str) -> None:
+        """Close the connections to this origin that no request uses."""
+        self._network.leave(origin)
+
     async def close(self) -> None:
         """Close the network."""
         await self._network.close()

@@ -30,7 +30,9 @@ message Row {{
   map<int32, Wide> by_id = 6;
   repeated group Part = 7 {{ optional Wide wide = 1; }}
   repeated int32 loose = 8;
+  extensions 100 to 200;
 }}
+extend Row {{ repeated Wide more = 100; }}
 message Wide {{ {WIDE} }}
 """
 WRITTEN = WrittenSchema("PROTOBUF", FILE)
@@ -62,6 +64,7 @@ def fault(body: bytes) -> str:
         pytest.param(b"\x3b\x0a\0\x3c" * 50_000, id="messages-in-groups"),
         pytest.param(b"\x1a\xc0\x84\x3d" + b"\1" * 1_000_000, id="packed-numbers"),
         pytest.param(b"\x40\1" * 500_000, id="loose-numbers"),
+        pytest.param(b"\xa2\x06\0" * 50_000, id="messages-in-an-extension"),
         pytest.param(b"\x78\1" * 500_000, id="unknown-numbers"),
     ],
 )
