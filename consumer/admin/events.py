@@ -75,6 +75,7 @@ CHANGES: Final[dict[str, str]] = {
     "commit_failed": "commit_recovered",
     "topic_missing": "topic_found",
     "aws_credentials_missing": "aws_credentials_found",
+    "clock_off": "clock_right",
 }
 """Events that begin a state, each with the event that ends it."""
 

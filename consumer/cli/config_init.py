@@ -268,7 +268,7 @@ def _zone(zone: str | None) -> str | None:
 def _pair(text: str, option: str, example: str) -> tuple[str, str]:
     """Read NAME=VALUE; a message shows nothing of it, because it may be a secret without a name.
 
-    Base64 ends with `=`, so that a text with nothing after it is no name either.
+    Base64 ends with `=`, so text with nothing after it is not taken as a name either.
     """
     name, _, value = text.partition("=")
     if not _NAME.fullmatch(name) or not value.strip("="):

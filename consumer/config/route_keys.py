@@ -23,6 +23,7 @@ FORMATS = Choice[FormatName](
     "json",
     "debezium",
     "debezium_flat",
+    "debezium_mongodb",
     "cloudevents",
     "maxwell",
     "canal",

@@ -16,6 +16,8 @@ returns an `Envelope`. `events` reads its operation and returns one `ChangeEvent
 - *Document*: a JSON object opened one level deep. All of its syntax, UTF-8 and nesting is checked
   at once; its members stay unparsed bytes (`msgspec.Raw`), because most are never used.
 - *Opened value*: one member parsed to a small set of kinds (`opened`). A number keeps its digits.
+- *Source value*: a value in the notation of one source, such as MongoDB's extended JSON
+  (`extended_json`), which is read when a rule needs it (`opened.SourceValue`).
 - *Columns*: the types of a source schema (`columns`): scale of a decimal, unit of a time, ...
 - *Placeholder*: Debezium's text for a value that was not sent; it is never data.
 
@@ -32,6 +34,8 @@ What must never happen:
   error of a library becomes a `RecordError` here;
 - a number changes its digits, or text is repaired: bytes that are not valid are refused;
 - an invented value of a deleted row is used: `keys_only` marks such rows;
+- an upsert and a delete of one row have different keys: a format that writes the Kafka key in
+  another form than the row reads it by its own `key_type`;
 - a message shows a value: it names the expected kind and the kind found.
 
 The package has no I/O. Schemas come from `schema_cache`, which the engine fills.

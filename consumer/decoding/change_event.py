@@ -8,6 +8,7 @@ import msgspec
 
 from consumer.decoding.columns import NO_COLUMNS, Columns
 from consumer.decoding.document import open_object
+from consumer.decoding.kafka_key import KafkaKey
 from consumer.decoding.opened import Absent, Row
 from consumer.decoding.wrapping import (
     NO_NAMES,
@@ -87,6 +88,9 @@ class ChangeDecoder(Protocol):
     placeholders: Placeholders | None
     """The texts that mean a value that was not sent; `None` in a format without them."""
 
+    key_type: type[KafkaKey]
+    """How the format writes the Kafka key."""
+
     def open(self, value: bytes, record: Record) -> Envelope | Filtered | None:
         """Open a value that is not null, or filter a record that is not a row (a heartbeat, ...).
 
@@ -107,6 +111,7 @@ class BareOrWrapped:
     """Base of formats whose values are bare JSON or in Connect's wrapping, without placeholders."""
 
     placeholders: Placeholders | None = None
+    key_type: type[KafkaKey] = KafkaKey
 
     def __init__(
         self,

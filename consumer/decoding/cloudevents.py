@@ -11,8 +11,9 @@ import msgspec
 from consumer.decoding.change_event import ChangeEvent, Envelope
 from consumer.decoding.columns import NO_COLUMNS, Columns
 from consumer.decoding.connect_schema import columns_of_envelope, columns_of_row, member_of
-from consumer.decoding.debezium import CLOCKS, events_of
+from consumer.decoding.debezium import CLOCKS, OTHER_FORMAT, events_of, refuse_mongodb
 from consumer.decoding.document import open_member, open_object
+from consumer.decoding.kafka_key import KafkaKey
 from consumer.decoding.members import clock_ms, clock_ticks, found, row_of
 from consumer.decoding.opened import open_value
 from consumer.decoding.wrapping import (
@@ -40,11 +41,15 @@ _STRUCTURED = b"application/cloudevents"
 _ROW = "data"
 _ROW_BYTES = "data_base64"
 _OP = "iodebeziumop"
+_CONNECTOR = "iodebeziumconnector"
+_OTHER_CONVERTER = f"let the connector use Connect's JsonConverter, and {OTHER_FORMAT}"
 _CLOCKS = tuple((f"iodebezium{name.replace('_', '')}", per_ms) for name, per_ms in CLOCKS)
 
 
 class CloudEventsDecoder:
     """Decodes events in JSON: Debezium's are change events, the data of all others is a row."""
+
+    key_type: type[KafkaKey] = KafkaKey
 
     def __init__(self, columns: frozenset[str], placeholders: Placeholders) -> None:
         """`columns` are the columns that the route reads from a row."""
@@ -106,6 +111,8 @@ class CloudEventsDecoder:
         members = envelope.members
         row = open_member(members[_ROW]) or {}
         if _OP in members:
+            if open_value(members.get(_CONNECTOR)) == "mongodb":
+                refuse_mongodb(_CONNECTOR, _OTHER_CONVERTER)
             return events_of(open_value(members[_OP]), row, _debezium_time_ms(members), _OP)
         return (
             ChangeEvent(

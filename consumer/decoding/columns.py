@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum, auto
+from types import MappingProxyType
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -46,7 +47,9 @@ class Column(msgspec.Struct, frozen=True):
 
 Columns: TypeAlias = Mapping[str, Column]
 
-NO_COLUMNS: Columns = {}
+NO_COLUMNS: Columns = MappingProxyType({})
+"""One object, by which a compiled plan is found. (msgspec copies an empty dict as a default.)"""
+
 UNKNOWN = Column()
 
 

@@ -9,6 +9,7 @@ from consumer.decoding.connect_schema import columns_of_row
 from consumer.decoding.debezium import CLOCKS, operation_of
 from consumer.decoding.debezium_topics import own_record
 from consumer.decoding.document import open_object
+from consumer.decoding.kafka_key import KafkaKey
 from consumer.decoding.members import clock_ticks
 from consumer.decoding.opened import open_value
 from consumer.decoding.wrapping import EmbeddedSchemaCache
@@ -45,6 +46,8 @@ def flat_clocks(prefix: str) -> list[tuple[str, int]]:
 
 class DebeziumFlatDecoder:
     """Decodes rows with extra columns that mark the operation (`__op`, `__deleted`)."""
+
+    key_type: type[KafkaKey] = KafkaKey
 
     def __init__(self, prefix: str, columns: frozenset[str], placeholders: Placeholders) -> None:
         self.placeholders: Placeholders | None = placeholders

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from consumer.decoding.change_event import BareOrWrapped, ChangeEvent
 from consumer.decoding.connect_schema import columns_of_member
+from consumer.decoding.debezium import TRUNCATED
 from consumer.decoding.filtered import FILTERED
 from consumer.decoding.members import clock_ms, row_of, row_or_null, text_of
+from consumer.decoding.opened import open_value
 from consumer.errors import Reason, RecordError
 from consumer.model import FilterRule, Operation
 
@@ -28,6 +30,7 @@ _OPERATIONS = {
 _BEFORE = "before-image"
 """The member for the earlier values of an update in the documentation of `BeforeImageSettings`."""
 
+_TRUNCATE = "truncate-table"
 _KIND = "metadata.record-type"
 _OPERATION = "metadata.operation"
 
@@ -46,6 +49,8 @@ class DmsDecoder(BareOrWrapped):
         metadata = row_of(envelope.members, "metadata")
         kind = text_of(metadata, "record-type", _KIND)
         if kind == "control":
+            if open_value(metadata.get("operation")) == _TRUNCATE:
+                raise RecordError(Reason.ENVELOPE_TRUNCATE, TRUNCATED, field=_OPERATION)
             return FILTERED[FilterRule.CONTROL]
         if kind != "data":
             detail = "expected data or control, got another record type"
@@ -70,20 +75,21 @@ class DmsDecoder(BareOrWrapped):
     def _images(self, members: Row, *, is_delete: bool) -> tuple[JsonObject, JsonObject | None]:
         """Return the row, and the earlier values in its own member or in prefixed columns.
 
-        The member `before-image` of a delete is not read: `data` has the deleted row.
+        The member `before-image` is not read if prefixed columns have the earlier values, nor in a
+        delete, where `data` has the deleted row.
 
         Source: DMS's rule action `add-before-image-columns` adds a column for each earlier value.
         """
         row = row_of(members, "data")
         prefix = self._before_prefix
-        own_member = None if is_delete else row_or_null(members, _BEFORE)
-        if prefix is None:
-            return row, own_member
-        before = {
-            name.removeprefix(prefix): value
-            for name, value in row.items()
-            if name.startswith(prefix) and name != prefix
-        }
-        return {name: row[name] for name in row if not name.startswith(prefix)}, (
-            before or own_member
-        )
+        before: JsonObject = {}
+        if prefix is not None:
+            before = {
+                name.removeprefix(prefix): value
+                for name, value in row.items()
+                if name.startswith(prefix) and name != prefix
+            }
+            row = {name: row[name] for name in row if not name.startswith(prefix)}
+        if before or is_delete:
+            return row, before
+        return row, row_or_null(members, _BEFORE)

@@ -11,6 +11,7 @@ from consumer.decoding.canal import CanalDecoder
 from consumer.decoding.cloudevents import CloudEventsDecoder
 from consumer.decoding.debezium import DebeziumDecoder
 from consumer.decoding.debezium_flat import DebeziumFlatDecoder
+from consumer.decoding.debezium_mongodb import DebeziumMongoDecoder
 from consumer.decoding.dms import DmsDecoder
 from consumer.decoding.goldengate import GoldenGateDecoder
 from consumer.decoding.maxwell import MaxwellDecoder
@@ -43,6 +44,7 @@ class FormatSettings(msgspec.Struct, frozen=True):
 DECODERS: dict[str, Callable[[FormatSettings], ChangeDecoder]] = {
     "json": lambda route: PlainJsonDecoder(route.columns),
     "debezium": lambda route: DebeziumDecoder(route.placeholders),
+    "debezium_mongodb": lambda _: DebeziumMongoDecoder(),
     "debezium_flat": lambda route: DebeziumFlatDecoder(
         route.flat_prefix, route.columns, route.placeholders
     ),

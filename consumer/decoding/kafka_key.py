@@ -17,7 +17,7 @@ from consumer.errors import Reason, RecordError
 
 if TYPE_CHECKING:
     from consumer.decoding.framings import Framing
-    from consumer.decoding.opened import Opened
+    from consumer.decoding.opened import Opened, Row
 
 NAME = "$key"
 JAVA_TEXT = (
@@ -64,6 +64,11 @@ class KafkaKey:
             self.is_bare = not (content.startswith(b'"') and content.endswith(b'"'))
         if type(self.scalar) is str:
             self.is_java_text = _JAVA_TEXT(self.scalar) is not None
+
+    @property
+    def row(self) -> Row | None:
+        """The columns of the row that the key has; `None` for a key that is one value."""
+        return self.fields
 
     def _open_object(self, content: bytes) -> None:
         """Open a JSON object, bare or in Connect's wrapping."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -33,6 +34,10 @@ class Absent(Enum):
 
 class PartialObject(dict[str, object]):
     """An object of which the source sent only some members: as a whole it is unprovided."""
+
+    def part(self, name: str) -> object:
+        """Return a member, which is unprovided if the source did not send it."""
+        return self.get(name, Absent.UNPROVIDED)
 
 
 class Digits(str):
@@ -72,6 +77,26 @@ class ExactFloat(float):
 
 
 Opened: TypeAlias = bool | str | Digits | Nested | Days | EpochMillis | TimeOfDay | None
+
+
+class SourceValue(ABC):
+    """A value in the notation of one source, which is read when a rule needs it."""
+
+    @abstractmethod
+    def open(self) -> Opened:
+        """Return the opened value."""
+
+    @abstractmethod
+    def step(self, step: str | int) -> object:
+        """Return the value that one step leads to, null where there is none.
+
+        Raises: FIELD_TYPE if this is not an object or array.
+        """
+
+    @abstractmethod
+    def json(self) -> msgspec.Raw:
+        """Return the value in plain JSON."""
+
 
 _TEXT = msgspec.json.Decoder(str)
 _LITERALS: dict[bytes, bool | None] = {b"null": None, b"true": True, b"false": False}
@@ -130,6 +155,8 @@ def _plain(value: object) -> object:
     """Encode a value that the JSON encoder does not know."""
     if isinstance(value, ExactFloat):
         return msgspec.Raw(value.digits.encode())
+    if isinstance(value, SourceValue):
+        return value.json()
     raise TypeError(type(value).__name__)
 
 
@@ -182,6 +209,7 @@ _BY_TYPE: dict[type, Callable[..., Opened]] = {
     Days: _as_it_is,
     EpochMillis: _as_it_is,
     TimeOfDay: _as_it_is,
+    SourceValue: lambda value: value.open(),
 }
 
 

@@ -10,6 +10,7 @@ from consumer.decoding.change_event import ChangeEvent, Envelope
 from consumer.decoding.columns import NO_COLUMNS
 from consumer.decoding.connect_schema import columns_of_row
 from consumer.decoding.document import open_member, open_object
+from consumer.decoding.kafka_key import KafkaKey
 from consumer.decoding.members import clock_ticks, found, row_of, text_of
 from consumer.decoding.opened import Absent, PartialObject, open_value
 from consumer.decoding.wrapping import EmbeddedSchemaCache, is_connect_null, is_wrapped, unwrap
@@ -40,6 +41,7 @@ class SalesforceCdcDecoder:
     """Decodes change events, bare or under `payload`, as connectors and the streaming API do."""
 
     placeholders: Placeholders | None = None
+    key_type: type[KafkaKey] = KafkaKey
 
     def __init__(self) -> None:
         self._schemas = EmbeddedSchemaCache(columns_of_row)

@@ -12,8 +12,9 @@
         │
         └─ RecordError (reason, detail, field) ─► the whole record to the dead-letter topic
 
-One field: source (`sources.py`) ─► trim, lower ─► reading (`readings.py`: unit, scale, column) ─►
-`values` ─► writing (`writings.py`: the target type) ─► bytes of the row.
+One field: source (`sources.py`, `composed_sources.py`) ─► trim, lower, upper ─► reading
+(`readings.py`: unit, scale, column) ─► format ─► replace, regex ─► `values`, or writing
+(`writings.py`: the target type) ─► normalise ─► hash, mask ─► bytes of the row.
 
 - `RouteTable` compiles each route once per topic. `RowPlan` is a route's field rules compiled for
   one source schema; both paths are made from it.

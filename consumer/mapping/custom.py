@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from consumer.decoding.opened import Absent, ExactFloat, PartialObject, Row, open_value
+from consumer.decoding.opened import Absent, ExactFloat, PartialObject, Row, SourceValue, open_value
 from consumer.errors import Reason, RecordError
 from consumer.headers import headers_of
 from consumer.mapping.sources import kafka_time_ms
@@ -118,6 +118,8 @@ def _opened(value: object) -> object:
     """Return a new plain value on each call: JSON is parsed, mutable values are copied."""
     if isinstance(value, PartialObject):
         return {name: _opened(one) for name, one in value.items()}
+    if isinstance(value, SourceValue):
+        value = value.json()
     if not isinstance(value, msgspec.Raw):
         return deepcopy(value) if isinstance(value, dict | list) else value
     try:

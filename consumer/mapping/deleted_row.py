@@ -42,7 +42,7 @@ def deleted_row(event: ChangeEvent, origin: Origin, columns: tuple[str, ...]) ->
     A value of the old row comes first, then the value of the Kafka key. With `keys_only`, a column
     that holds a type default and is missing in the Kafka key is not known, and is removed.
     """
-    row = dict((origin.key.fields or {}) if event.row is None else event.row)
+    row = dict((origin.key.row or {}) if event.row is None else event.row)
     for name in columns:
         found = row.get(name, Absent.MISSING)
         opened = None if isinstance(found, Absent) else open_value(found)
@@ -52,7 +52,7 @@ def deleted_row(event: ChangeEvent, origin: Origin, columns: tuple[str, ...]) ->
         filled = _of_key(origin.key, name, is_only_column=len(columns) == 1)
         if filled is not Absent.MISSING:
             row[name] = filled
-        elif event.keys_only and origin.key.fields is not None:
+        elif event.keys_only and origin.key.row is not None:
             # The key has columns, but not this one: the type default is not a key. Without it the
             # record is KEY_MISSING, which is better than deleting another row.
             row.pop(name, None)
@@ -74,6 +74,6 @@ def _of_key(key: KafkaKey, name: str, *, is_only_column: bool) -> object:
     if key.is_java_text:
         detail = f"expected a Kafka key with columns, {JAVA_TEXT}"
         raise RecordError(Reason.KEY_TYPE, detail, field=KAFKA_KEY)
-    if key.fields is not None:
-        return key.fields.get(name, Absent.MISSING)
+    if key.row is not None:
+        return key.row.get(name, Absent.MISSING)
     return key.scalar if is_only_column and key.scalar is not None else Absent.MISSING

@@ -29,8 +29,13 @@ Filled: TypeAlias = Out | msgspec.UnsetType
 
 _UNPROVIDED = (
     "expected a value, got none: the source left it out because it did not change, and null would"
-    " erase it in upsert mode; make the source send whole rows, or set refresh_mode: partial"
+    " erase it in upsert mode; {remedy}, or set refresh_mode: partial"
 )
+_WHOLE_ROWS = "make the source send whole rows"
+_WHOLE_ROWS_OF: dict[str, str] = {
+    "debezium_mongodb": "set the connector's capture.mode to change_streams_update_full"
+}
+"""How the sources of a format send whole rows, where one setting does it."""
 
 
 class ConstantField:
@@ -57,12 +62,14 @@ class SourceField:
         *,
         required: bool,
         partial: bool,
+        remedy: str = _WHOLE_ROWS,
     ) -> None:
         self.name = name
         self.source = source
         self.conversion = conversion
         self.required = required
         self.partial = partial
+        self.remedy = remedy
 
     def fill(self, origin: Origin) -> Filled:
         """Return the value to send; `UNSET` leaves the field out.
@@ -82,7 +89,8 @@ class SourceField:
         if found is Absent.UNPROVIDED:
             if self.partial:
                 return msgspec.UNSET
-            raise RecordError(Reason.ENVELOPE_UNAVAILABLE, _UNPROVIDED)
+            detail = _UNPROVIDED.format(remedy=self.remedy)
+            raise RecordError(Reason.ENVELOPE_UNAVAILABLE, detail)
         if self.conversion.fallback is not msgspec.UNSET:
             return self.conversion.fallback
         # Null is a value of the source: it is sent in partial mode too, where a missing one is not.
@@ -119,6 +127,7 @@ class RowPlan(msgspec.Struct, frozen=True):
 def compile_row(bound: BoundRoute, columns: Columns) -> RowPlan:
     """Compile the field rules of a route for the column types of one source schema."""
     route, target, zone, partial = bound.route, bound.object, bound.zone, bound.partial
+    remedy = _WHOLE_ROWS_OF.get(route.format, _WHOLE_ROWS)
 
     def written(path: str) -> Callable[[Opened], str]:
         conversion = Conversion(FieldType.TEXT, None, _column(source_of(path), columns), zone)
@@ -148,7 +157,9 @@ def compile_row(bound: BoundRoute, columns: Columns) -> RowPlan:
             continue
         required = (rule is not None and rule.required) or name == target.event_time
         source, conversion = compiled(name)
-        others.append(SourceField(name, source, conversion, required=required, partial=partial))
+        others.append(
+            SourceField(name, source, conversion, required=required, partial=partial, remedy=remedy)
+        )
     version = None
     if target.record_modified is not None:
         rule = route.fields.get(target.record_modified)

@@ -14,6 +14,7 @@ FormatName: TypeAlias = Literal[
     "json",
     "debezium",
     "debezium_flat",
+    "debezium_mongodb",
     "cloudevents",
     "maxwell",
     "canal",

@@ -71,12 +71,13 @@ class SlowPath:
         self, envelope: Envelope, record: Record, wall_ms: int
     ) -> Mapped | tuple[Mapped, ...]:
         """Map an opened value: conditions, operation, field rules."""
-        origin = Origin(record, envelope.members, self._decoder.placeholders)
+        decoder = self._decoder
+        origin = Origin(record, envelope.members, decoder.placeholders, decoder.key_type)
         # Conditions on the record come before the operation is read: a route that lists the
         # operations it takes filters a truncate instead of failing on it.
         if not self._where.takes_record(origin):
             return FILTERED[FilterRule.WHERE]
-        events = self._decoder.events(envelope, record)
+        events = decoder.events(envelope, record)
         if isinstance(events, Filtered):
             return events
         return self._mapped(events, origin, envelope.columns, wall_ms)
@@ -102,7 +103,7 @@ class SlowPath:
                 "expected a Kafka key that names the row to delete, got a tombstone without a key",
                 field=self._bound.object.primary_key,
             )
-        origin = Origin(record)
+        origin = Origin(record, key_type=self._decoder.key_type)
         if not self._where.takes_record(origin):
             return FILTERED[FilterRule.WHERE]
         event = ChangeEvent(operation=Operation.DELETE, row=None, keys_only=True)
@@ -225,7 +226,7 @@ class SlowPath:
         # replica identity has type defaults in all columns but the key.
         if plan.where.mark_conditions or plan.where.row_conditions:
             row = deleted_row(event, origin, columns)
-            kept = columns + tuple(origin.key.fields or ()) if event.keys_only else tuple(row)
+            kept = columns + tuple(origin.key.row or ()) if event.keys_only else tuple(row)
             known = event.added.union(kept)
             if not plan.where.takes_known(
                 plan.where.mark_conditions, origin.at(row), known

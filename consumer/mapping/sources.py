@@ -17,6 +17,7 @@ from consumer.decoding.opened import (
     Opened,
     PartialObject,
     Row,
+    SourceValue,
     open_json,
     open_value,
 )
@@ -43,15 +44,17 @@ class Origin:
     `absent` says what it means that the row lacks a column.
     """
 
-    __slots__ = ("_key", "absent", "members", "placeholders", "record", "row")
+    __slots__ = ("_key", "absent", "key_type", "members", "placeholders", "record", "row")
 
     def __init__(
         self,
         record: Record,
         members: Row | None = None,
         placeholders: Placeholders | None = None,
+        key_type: type[KafkaKey] = KafkaKey,
     ) -> None:
         self.record = record
+        self.key_type = key_type
         self.members = members
         self.placeholders = placeholders
         self.row: Row = _NO_ROW
@@ -62,7 +65,7 @@ class Origin:
     def key(self) -> KafkaKey:
         """The Kafka key, opened on first use."""
         if self._key is None:
-            self._key = KafkaKey(self.record.key())
+            self._key = self.key_type(self.record.key())
             # Only headers show that such a key is the body of a serializer with a schema.
             if self._key.is_bare:
                 refuse_framing(framing_by_header(headers_of(self.record), KEY_HEADER))
@@ -111,7 +114,10 @@ class DocumentPath:
         """
         for step in self.steps[start:]:
             if isinstance(value, PartialObject):
-                value = value.get(str(step), Absent.UNPROVIDED)
+                value = value.part(str(step))
+                continue
+            if isinstance(value, SourceValue):
+                value = value.step(step)
                 continue
             opened, value = self._opened(value, placeholders)
             # Null on the path makes the whole path null.

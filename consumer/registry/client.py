@@ -5,15 +5,13 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Final
 
-from consumer.backoff import jittered_pause_s
 from consumer.decoding.written_schema import Reference, WrittenSchema
-from consumer.errors import Hold, HoldReason, Transient
+from consumer.errors import Hold, HoldReason
 from consumer.http.client import HttpTransport
 from consumer.http.hosts import OneHost
-from consumer.http.messages import Answer
-from consumer.http.retry_after import pause_s
 from consumer.registry.credentials import credentials_of, tls_context, tls_signature
 from consumer.registry.exchange import read_answer, reference_path, request_for, schema_path
+from consumer.registry.pause import RegistryPause
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,8 +48,7 @@ class RegistryClient:
         self._connect = connect or self._http_transport
         self._transport: Transport | None = None
         self._signature: Signature = ()
-        self._rng = rng
-        self._paused_until_s = float("-inf")
+        self._pause = RegistryPause(clock, rng)
 
     async def schema(self, schema: SchemaRef) -> WrittenSchema | None:
         """Fetch a schema: see `SchemaRegistry.schema`."""
@@ -92,21 +89,13 @@ class RegistryClient:
         return True
 
     async def _fetch(self, path: str) -> RegisteredSchema | None:
-        left_s = self._paused_until_s - self._clock.now_s()
-        if left_s > 0:
-            detail = f"the schema registry asked for a pause; {left_s:.0f} s are left"
-            raise Transient(detail, after_s=left_s)
+        self._pause.check()
         request = request_for(
             self._settings.url, path, credentials_of(self._settings), self._settings.timeout_s
         )
         transport = await self._connected()
         outcome = await transport.send(request)
-        asked_s = pause_s(outcome, self._clock.wall_ms()) if isinstance(outcome, Answer) else None
-        if asked_s is not None:
-            # One pause for all requests, which are made for several schemas at a time.
-            until_s = self._clock.now_s() + jittered_pause_s(asked_s, self._rng())
-            self._paused_until_s = max(self._paused_until_s, until_s)
-        return read_answer(outcome, asked_s)
+        return read_answer(outcome, self._pause.asked_s(outcome))
 
     async def _connected(self) -> Transport:
         """Return the transport; a new one after a certificate file was replaced."""

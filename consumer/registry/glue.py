@@ -7,6 +7,7 @@ library only finds credentials and signs.
 from __future__ import annotations
 
 import asyncio
+import random
 from typing import TYPE_CHECKING
 
 from consumer.decoding.written_schema import WrittenSchema
@@ -16,6 +17,7 @@ from consumer.http.messages import Request
 from consumer.registry.aws import AwsSigner
 from consumer.registry.client import ANSWER_BYTES, CONNECTIONS
 from consumer.registry.glue_exchange import HEADERS, SERVICE, body_of, read_glue_answer
+from consumer.registry.pause import RegistryPause
 
 if TYPE_CHECKING:
     from consumer.clock import Clock
@@ -31,6 +33,7 @@ class GlueClient:
         self._settings = settings
         self._clock = clock
         self._signer = AwsSigner(SERVICE, settings.region)
+        self._pause = RegistryPause(clock, random.random)
         self._url = ""
         self._transport: Transport | None = None
 
@@ -38,6 +41,7 @@ class GlueClient:
         """Fetch a schema version: see `SchemaRegistry.schema`. Glue has no references."""
         if isinstance(schema, int):  # an id of another registry
             return None
+        self._pause.check()
         if not self._url:
             # The list of regions is read from a file of the library, once.
             self._url = await asyncio.to_thread(self._signer.address)
@@ -50,7 +54,8 @@ class GlueClient:
             body=body,
             timeout_s=self._settings.timeout_s,
         )
-        found = read_glue_answer(await self._connected().send(request))
+        outcome = await self._connected().send(request)
+        found = read_glue_answer(outcome, self._pause.asked_s(outcome))
         if found is None:
             return None
         return WrittenSchema(found.data_format, found.schema_definition, indexes="glue")

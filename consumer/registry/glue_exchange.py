@@ -89,8 +89,10 @@ def body_of(schema: bytes) -> bytes:
     return msgspec.json.encode({"SchemaVersionId": str(UUID(bytes=schema))})
 
 
-def read_glue_answer(outcome: HttpOutcome) -> SchemaVersion | None:
+def read_glue_answer(outcome: HttpOutcome, asked_s: float | None = None) -> SchemaVersion | None:
     """Read an answer; `None` when the registry does not have the schema version.
+
+    `asked_s` is the pause that the answer asks for.
 
     Raises: `Transient`; `Hold` (AUTH when AWS refuses, CONFIG when the answer is not Glue's).
     """
@@ -106,7 +108,9 @@ def read_glue_answer(outcome: HttpOutcome) -> SchemaVersion | None:
         f": {mask(message)}" if message else ""
     )
     if code in _BUSY or outcome.status >= _SERVER_ERRORS:
-        raise Transient(detail)
+        if asked_s:
+            detail = f"{detail}; it asked for a pause of {asked_s:.0f} s"
+        raise Transient(detail, after_s=asked_s)
     if code in _REFUSED or outcome.status in _FORBIDDEN:
         raise Hold(
             HoldReason.AUTH,

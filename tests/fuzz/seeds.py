@@ -33,6 +33,7 @@ RECORDED: dict[FormatName, list[str]] = {
         "pg_schemas_enabled.jsonl",
     ],
     "debezium_flat": ["dbz36-unw.ndjson", "pg_replica_full_unwrap.jsonl"],
+    "debezium_mongodb": ["mongodb-bare.ndjson"],
 }
 LARGEST = 8_000
 """The most bytes of a seed. A record with an embedded schema is mostly schema."""
@@ -71,6 +72,21 @@ def recorded(name: str) -> Iterator[PlainRecord]:
             value=_content(read["value"]),
             timestamp_ms=1_000,
         )
+
+
+def parsed(record: PlainRecord) -> PlainRecord | None:
+    """Return a change of a document with its documents as objects, so that all of it is mutated."""
+    value = record.value()
+    if value is None:
+        return None
+    members = msgspec.json.decode(value, type=dict[str, msgspec.Raw])
+    for name in ("before", "after"):
+        text = open_value(members.get(name))
+        if type(text) is str:
+            members[name] = msgspec.Raw(text.encode())
+    return PlainRecord(
+        record.topic(), key=record.key(), value=msgspec.json.encode(members), timestamp_ms=1_000
+    )
 
 
 def documented(name: str) -> Iterator[PlainRecord]:
@@ -131,7 +147,8 @@ def tables() -> tuple[Table, ...]:
         for name in names:
             by_topic: dict[str, list[PlainRecord]] = {}
             for record in recorded(name):
-                by_topic.setdefault(record.topic(), []).append(record)
+                both = (record, parsed(record) if kind == "debezium_mongodb" else None)
+                by_topic.setdefault(record.topic(), []).extend(one for one in both if one)
             found += [
                 _table(f"{name}/{topic}", kind, records) for topic, records in by_topic.items()
             ]

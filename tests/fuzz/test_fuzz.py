@@ -32,7 +32,7 @@ MOST_DETAILS = 250
 """The most different details, digits removed. More of them would mean that details contain values
 of records."""
 
-LARGEST_CORPUS = 300_000
+LARGEST_CORPUS = 350_000
 NOT_OF_MAPPING = {
     Reason.ROUTE_NONE,
     Reason.RECORD_SIZE,

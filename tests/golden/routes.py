@@ -49,6 +49,11 @@ MEMBERS = {
     **dict.fromkeys(["updated_at", "changed"], DATE_TIME),
 }
 DOCUMENTS = dict.fromkeys(["id", "title", "body"], TEXT)
+OF_DOCUMENTS = {
+    **dict.fromkeys(["id", "email", "city", "address", "tags", "second", "ref"], TEXT),
+    **dict.fromkeys(["balance", "visits"], NUMBER),
+    **dict.fromkeys(["born", "since", "created", "changed"], DATE_TIME),
+}
 OF_SHOP = [
     ("customers", "members"),
     ("documents", "documents"),
@@ -84,6 +89,19 @@ OBJECTS = {
         ObjectSettings(name="whole_documents", fields=DOCUMENTS, primary_key="id"),
         ObjectSettings(name="numbered_pairs", fields={"key": TEXT, "n": NUMBER}, primary_key="key"),
         ObjectSettings(name="words", fields={"n": NUMBER, "word": TEXT}, primary_key="n"),
+        ObjectSettings(
+            name="of_documents",
+            fields=OF_DOCUMENTS,
+            primary_key="id",
+            record_modified="changed",
+            refresh_mode="partial",
+        ),
+        ObjectSettings(
+            name="whole_of_documents",
+            fields=OF_DOCUMENTS,
+            primary_key="id",
+            record_modified="changed",
+        ),
         ObjectSettings(
             name="outbox", fields={"id": TEXT, "type": TEXT, "payload": TEXT}, primary_key="id"
         ),
@@ -184,6 +202,22 @@ def shop(name: str, format_name: FormatName, *, typed: bool = False) -> list[Rou
     ]
 
 
+def documents() -> list[RouteSettings]:
+    """Return two routes for the documents of MongoDB: into partial and into whole rows."""
+    rules = {
+        "id": FieldRule(source="_id"),
+        "city": FieldRule(source="address.city"),
+        "since": FieldRule(source="address.since"),
+        "address": FieldRule(source="address", json=True),
+        "tags": FieldRule(source="tags", json=True),
+        "second": FieldRule(source="tags.1"),
+    }
+    return [
+        RouteSettings(topics=("^.*",), object=name, format="debezium_mongodb", fields=rules)
+        for name in ("of_documents", "whole_of_documents")
+    ]
+
+
 ROUTES: dict[str, list[RouteSettings]] = {
     "dbz36-bare.ndjson": shop("bare", "debezium"),
     "dbz36-schema.ndjson": shop("schema", "debezium", typed=True),
@@ -201,6 +235,8 @@ ROUTES: dict[str, list[RouteSettings]] = {
     "dbz36-schemas-off.ndjson": tables("nos", typed=False),
     "dbz36-schemas-on.ndjson": tables("sch", typed=True),
     "dbz36-unw.ndjson": unwrapped(),
+    "mongodb-bare.ndjson": documents(),
+    "mongodb-schema.ndjson": documents(),
     "pg_default_schemaless.jsonl": customers(UNTYPED["customers"]),
     "pg_schemas_enabled.jsonl": customers(
         {"tags": FieldRule(source="tags", json=True)}, "versioned"

@@ -123,7 +123,8 @@ async def test_600_partitions_without_a_position_begin(
         produce(kafka_broker, topic, numbers(1), 300)
         await member.listener.until(lambda: len(member.listener.offsets(300)) == 1)
         assert committed == len(kafka_broker.committed(group, topic))
-    assert [] == member.listener.held_now
+        # On a busy machine a request may take longer than its timeout; that ends by itself.
+        await member.listener.until(lambda: not member.listener.held_now)
     kafka_broker.delete_topic(topic)
 
 

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from consumer.decoding.filtered import FILTERED
-from consumer.mapping.fast_path import converters, flat_marks, plan
+from consumer.mapping.fast_path import compiler, converters, flat_marks, plan
 from consumer.mapping.routing import RouteTable
 from consumer.mapping.settings import (
+    Alternative,
     BeforeSettings,
     Comparison,
     FieldRule,
@@ -193,6 +194,53 @@ def test_planted_bug_of_rows_that_leave_is_seen(
     monkeypatch.setattr(plan, name, planted)
 
     assert difference(*where_scenario()) is not None
+
+
+def text_scenario() -> tuple[RouteSettings, ObjectSettings, list[PlainRecord]]:
+    """Return rows whose text is hashed, masked, replaced, and taken from a second source."""
+    rows_ = [
+        '{"id":"a","name":"Ann","code":"x1"}',
+        '{"id":"b","name":null,"code":"x1"}',
+        '{"id":"c","name":"Ann\\u0000","code":"x1"}',
+        '{"id":"d","name":"__debezium_unavailable_value","code":"x1"}',
+        '{"id":"e","name":7,"code":1}',
+    ]
+    route = RouteSettings(
+        topics=(TOPIC,),
+        object="things",
+        format="debezium",
+        fields={
+            "id": FieldRule(source="id", hash="sha256"),
+            "name": FieldRule(first_of=(Alternative(source="name"), Alternative(source="code"))),
+            "code": FieldRule(source="code", replace={"x": "y"}),
+            "extra": FieldRule(source="name", hash="sha256"),
+        },
+    )
+    target = ObjectSettings(name="things", fields=FIELDS, primary_key="id")
+    values = [f'{{"op":"u","after":{row}}}' for row in rows_]
+    values.append('{"op":"d","before":{"id":"a"}}')
+    return route, target, [PlainRecord(TOPIC, value=value.encode()) for value in values]
+
+
+def test_changed_text_is_mapped_like_the_slow_path() -> None:
+    """Also where a placeholder or a NUL does not show in a hash."""
+    assert difference(*text_scenario()) is None
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "planted"),
+    [
+        pytest.param(converters, "_tidied", lambda *_: str.lower, id="not-hashed"),
+        pytest.param(compiler._Compiler, "_key_is_plain", lambda _: True, id="a-plain-key"),
+    ],
+)
+def test_planted_bug_of_changed_text_is_seen(
+    place: object, name: str, planted: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The comparison sees a fast path that leaves out a step."""
+    monkeypatch.setattr(place, name, planted)
+
+    assert difference(*text_scenario()) is not None
 
 
 def test_odd_records_after_plain_ones_are_mapped_like_the_slow_path() -> None:

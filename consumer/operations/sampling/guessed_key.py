@@ -9,7 +9,7 @@ import msgspec
 
 from consumer.config.source_paths import fault_of_template
 from consumer.decoding.columns import LogicalType
-from consumer.decoding.opened import Digits, Nested, Opened
+from consumer.decoding.opened import Digits, EpochMillis, Nested, Opened
 from consumer.errors import RecordError
 from consumer.mapping.numbers import variable_decimal
 from consumer.mapping.settings import FieldType, FormatName
@@ -148,7 +148,8 @@ class KeyGuesser:
         A member that is not a column is read from the key: Debezium's topic routing adds the shard
         under any name.
         """
-        keys = [key.fields for key in self._rows.keys if key is not None and key.fields is not None]
+        rows = [key.row for key in self._rows.keys if key is not None]
+        keys = [one for one in rows if one is not None]
         # One record without such a key is enough: its row would have no primary key.
         if not keys or len(keys) < len(self._rows.rows):
             return None
@@ -347,6 +348,8 @@ def _text(opened: Opened) -> str | None:
     if isinstance(opened, Nested):
         # Debezium's pair of scale and bytes, as Oracle's NUMBER without a scale has it.
         opened = _decimal(opened)
+    if isinstance(opened, EpochMillis):
+        return str(int(opened))
     if isinstance(opened, bool) or not isinstance(opened, str):
         return None
     # Numbers are kept as their digits. A fraction has several spellings (1.0, 1.00) and no key.

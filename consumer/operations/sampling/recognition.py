@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 
 from consumer.decoding import glue_form
+from consumer.decoding.debezium import is_mongodb
 from consumer.decoding.debezium_topics import is_simple_watermark, own_record
 from consumer.decoding.document import open_member, open_object
 from consumer.decoding.framings import foreign_header, is_of_open_protocol, named_by_header
@@ -279,6 +280,14 @@ def _is_debezium(members: JsonObject) -> bool:
     return {"before", "after"} <= members.keys() and open_value(members["op"]) in known
 
 
+def _is_mongodb(members: JsonObject) -> bool:
+    if not {"op", "source"} <= members.keys():
+        return False
+    source = open_member(members["source"]) or {}
+    is_change = bool({"updateDescription", "patch", "filter"} & members.keys())
+    return is_mongodb(members) or (is_change and "collection" in source)
+
+
 def _is_canal(members: JsonObject) -> bool:
     if {"isDdl", "type", "database"} <= members.keys():
         return True
@@ -313,6 +322,7 @@ _SIGNS: Final[dict[FormatName, Callable[[JsonObject], bool]]] = {
     "canal": _is_canal,
     "goldengate": _is_goldengate,
     "dms": lambda members: "record-type" in (open_member(members.get("metadata")) or {}),
+    "debezium_mongodb": _is_mongodb,
     "debezium": _is_debezium,
     "maxwell": _is_maxwell,
 }
@@ -324,6 +334,7 @@ EVIDENCE: Final[dict[FormatName, str]] = {
     "canal": "`type` and rows in an array `data`",
     "goldengate": "`op_type` and a row `before` or `after`",
     "dms": "`metadata.record-type`",
+    "debezium_mongodb": "`op` and documents of MongoDB as JSON text",
     "debezium": "`op` and a row `before` or `after`",
     "maxwell": "`type` and a row `data`",
     "debezium_flat": "columns and the members that Debezium adds to them",

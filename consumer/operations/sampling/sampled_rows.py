@@ -22,6 +22,7 @@ from consumer.decoding.opened import (
     EpochMillis,
     Nested,
     Opened,
+    PartialObject,
     Row,
     TimeOfDay,
     open_value,
@@ -181,6 +182,12 @@ def _row_of(
     found.unprovided |= event.absent is Absent.UNPROVIDED
     row = event.row or {}
     for name, value in row.items():
+        # Of a document that an update names in part, the parts are not columns.
+        if isinstance(value, PartialObject) and found.form not in _COMPOUND:
+            found.unprovided = True
+            continue
+        if found.form == "debezium_mongodb" and name.partition(".")[0] in row.keys() - {name}:
+            continue
         cell = cell_of(row, name, envelope.members)
         if cell is not None or _is_null_cell(row, name, envelope.members):
             # A cell that is null or not set did not change: only a partial update fits.
@@ -206,7 +213,7 @@ def _row_of(
         values[name] = opened
         seen = found.columns.setdefault(name, SeenColumn(name))
         seen.look_at(opened, columns.get(name), str(open_value(declared.get(name)) or ""))
-    return SampledRow(values, _key_of(record), envelope.members)
+    return SampledRow(values, _key_of(record, decoder.key_type), envelope.members)
 
 
 def _is_null_cell(row: Row, name: str, members: Row) -> bool:
@@ -215,15 +222,17 @@ def _is_null_cell(row: Row, name: str, members: Row) -> bool:
     )
 
 
-def _key_of(record: Record) -> KafkaKey | None:
+def _key_of(record: Record, key_type: type[KafkaKey]) -> KafkaKey | None:
     """Return the Kafka key, or `None` if there is none or it does not decode."""
     content = record.key()
     if content is None:
         return None
     try:
-        return KafkaKey(content)
+        key = key_type(content)
+        is_readable = key.row is not None or key.scalar is not None
     except RecordError:
         return None
+    return key if is_readable else None
 
 
 def kind_seen(opened: Opened) -> str:

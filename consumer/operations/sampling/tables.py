@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from consumer.decoding.debezium_mongodb import ID
 from consumer.decoding.document import open_member
 from consumer.decoding.formats import DECODERS, FormatSettings
 from consumer.decoding.opened import open_value
@@ -38,6 +39,7 @@ _PLACES: Final[dict[FormatName, tuple[tuple[str, ...], ...]]] = {
         ),
         ("source.db", "source.collection"),
     ),
+    "debezium_mongodb": (("source.db", "source.collection"),),
     "dms": (("metadata.schema-name", "metadata.table-name"),),
     "goldengate": (("table",),),
     "maxwell": (("database", "table"),),
@@ -131,6 +133,8 @@ def distinguishing(tables: Iterable[SourceTable]) -> tuple[str, ...]:
 
 def key_columns(members: Row, key: KafkaKey | None, name: FormatName) -> tuple[str, ...]:
     """Return the key columns that the envelope names, or Maxwell's Kafka key; empty if none."""
+    if name == "debezium_mongodb":
+        return (ID,)
     raw = members.get(_KEYS.get(name, ""))
     if isinstance(raw, msgspec.Raw):
         try:

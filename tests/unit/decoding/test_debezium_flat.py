@@ -248,3 +248,14 @@ def test_invented_value_of_a_deleted_row_is_not_judged_without_a_prefix() -> Non
     route = Route(NAME, flat_prefix="", where={"name": ("a",)})
 
     assert [("delete", "1")] == route.outcomes({"id": 1, "name": "", "op": "d", "deleted": "true"})
+
+
+def test_documents_of_mongodb_have_their_key_in_the_kafka_key() -> None:
+    """`ExtractNewDocumentState` writes `_id` into the row and `id` into the key."""
+    route = Route(NAME, fields={"id": FieldRule(source="$key.id")}, tombstones="delete")
+    key = {"id": "64b7a1f0c2a4d95e1f0a77c1"}
+    row = {"_id": key["id"], "name": "a", "__op": "c", "__deleted": False}
+
+    assert [upsert(key["id"], name="a")] == route.outcomes(row, key=key)
+    assert [("delete", key["id"])] == route.outcomes(None, key=key)
+    assert [("delete", key["id"])] == route.outcomes({"__deleted": True, "__op": "d"}, key=key)

@@ -100,6 +100,17 @@ CASES = [
     case(
         "control-drop", {"metadata": CONTROL["metadata"] | {"operation": "drop-table"}}, "control"
     ),
+    case(
+        "truncate",
+        {"metadata": CONTROL["metadata"] | {"operation": "truncate-table"}},
+        "ENVELOPE_TRUNCATE",
+    ),
+    case(
+        "where-truncate",
+        {"metadata": CONTROL["metadata"] | {"operation": "truncate-table"}},
+        "where",
+        route={"where": {"$envelope.metadata.record-type": ("data",)}},
+    ),
     case("absent-column-is-null", change(row={"id": 1}), upsert()),
     case(
         "compound", change("delete", {"a": 1, "b": "x"}), ("delete", "1/x"), route={"fields": PAIR}
@@ -197,8 +208,23 @@ PREFIX: dict[str, Any] = {"before": BeforeSettings(prefix="BI_")}
         (change("delete", {"id": None, "BI_id": 1}), [("delete", "1")]),
         (change("delete", {"BI_id": 1}), [("delete", "1")]),
         (change("load", {"id": 1, "name": "a"}), [upsert(name="a")]),
+        (
+            change("update", {"id": 2, "BI_id": 1}) | {"before-image": "x"},
+            [("delete", "1"), upsert("2")],
+        ),
+        (change("update", {"id": 2}) | {"before-image": "x"}, ["ENVELOPE_SHAPE"]),
     ],
-    ids=["key-changed", "same-key", "insert", "delete", "delete-null", "delete-without", "load"],
+    ids=[
+        "key-changed",
+        "same-key",
+        "insert",
+        "delete",
+        "delete-null",
+        "delete-without",
+        "load",
+        "member-that-is-not-needed",
+        "member-that-is-needed",
+    ],
 )
 def test_before_image_in_prefixed_columns(value: object, expected: list[object]) -> None:
     """Columns with the prefix are the row before, and no columns of the row."""

@@ -45,7 +45,7 @@ def settings_of(page: str, folder: Path) -> Settings:
 
 
 def test_every_format_has_its_page() -> None:
-    """There are nine formats and nine pages."""
+    """There are ten formats and ten pages."""
     assert set(DECODERS) == set(PAGES)
 
 
