@@ -6,10 +6,7 @@ brokers and the tenant need some too.
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Final
-
-from aiohttp.http_exceptions import HttpProcessingError
 
 if TYPE_CHECKING:
     import asyncio
@@ -17,8 +14,6 @@ if TYPE_CHECKING:
     from aiohttp import web
 
 MOST_CONNECTIONS: Final = 64
-
-_log = logging.getLogger("aiohttp.server.admin")
 
 
 class ConnectionLimit:
@@ -36,17 +31,3 @@ class ConnectionLimit:
         for oldest in connections[: len(connections) - MOST_CONNECTIONS + 1]:
             oldest.force_close()
         return self._server()
-
-
-def request_log() -> logging.Logger:
-    """Return the log for errors of handlers; a peer's malformed requests are no lines of it.
-
-    Anyone in the network could fill the log with them.
-    """
-    _log.filters = [_is_our_error]
-    return _log
-
-
-def _is_our_error(line: logging.LogRecord) -> bool:
-    _, error, _ = line.exc_info or (None, None, None)
-    return not isinstance(error, HttpProcessingError)

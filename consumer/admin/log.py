@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
 import structlog
+from aiohttp.http_exceptions import HttpProcessingError
 
 from consumer.admin.events import CHANGES
 from consumer.admin.redaction import MASK, clean, names_a_secret
@@ -111,9 +112,10 @@ class LoggingBridge(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Pass one line on; it goes through the same steps as an event."""
-        level = next(
-            (name for name, figure in reversed(LEVELS.items()) if record.levelno >= figure), "debug"
-        )
+        _, error, _ = record.exc_info or (None, None, None)
+        # A request to the admin port that is not HTTP. Anyone in the network could fill the log.
+        figure = logging.DEBUG if isinstance(error, HttpProcessingError) else record.levelno
+        level = next((name for name, least in reversed(LEVELS.items()) if figure >= least), "debug")
         try:
             text = record.getMessage()
         except (TypeError, ValueError):  # the library's arguments do not fit its format

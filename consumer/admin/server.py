@@ -12,7 +12,7 @@ import msgspec
 from aiohttp import web
 from prometheus_client.exposition import choose_encoder
 
-from consumer.admin.connections import ConnectionLimit, request_log
+from consumer.admin.connections import ConnectionLimit
 from consumer.admin.host_header import answer_known_hosts
 from consumer.errors import ConfigFaults
 
@@ -93,7 +93,6 @@ class AdminServer:
         runner = web.AppRunner(
             app,
             access_log=None,
-            logger=request_log(),
             handle_signals=False,
             keepalive_timeout=IDLE_S,
             shutdown_timeout=SHUTDOWN_S,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import socket
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -83,12 +82,9 @@ def is_open(opened: socket.socket) -> bool:
         pytest.param(b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\n\r\n", id="long"),
     ],
 )
-async def test_a_malformed_request_is_not_logged(
-    server: AdminServer, caplog: pytest.LogCaptureFixture, sent: bytes
-) -> None:
-    """Anyone in the network could fill the log."""
+async def test_a_malformed_request_is_answered(server: AdminServer, sent: bytes) -> None:
+    """And it changes nothing for others."""
     assert b" 400 " in await exchange(server, sent)
-    assert [] == [line.message for line in caplog.records if line.levelno > logging.DEBUG]
     assert b" 200 OK" in await exchange(server, get("/livez"))
 
 

@@ -52,5 +52,5 @@ def test_an_address_or_a_name_of_the_cluster_is_known(host: str) -> None:
     ],
 )
 def test_any_other_name_is_refused(host: str) -> None:
-    """A page on the internet cannot read the port under a name that it points here (DNS rebinding)."""
+    """A page on the internet cannot read the port under its own name (DNS rebinding)."""
     assert not is_known_host(host, NAMES)

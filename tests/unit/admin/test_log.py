@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import structlog
+from aiohttp.http_exceptions import BadHttpMessage
 
 from consumer.admin.events import CHANGES, EVENTS
 from consumer.admin.log import LoggingBridge, configure, set_level
@@ -252,6 +253,15 @@ def test_a_librarys_broken_line_does_no_harm(out: io.StringIO) -> None:
     record = logging.LogRecord("lib", logging.WARNING, __file__, 1, "%d of %d", ("x",), None)
     LoggingBridge().emit(record)
     assert "%d of %d" == _lines(out)[0]["event"]
+
+
+def test_a_malformed_request_of_a_peer_is_no_line(out: io.StringIO) -> None:
+    """Anyone in the network could fill the log; an error of a handler is written."""
+    log = logging.getLogger("aiohttp.server")
+    log.error("Error handling request from %s", "10.0.0.7", exc_info=BadHttpMessage("x"))
+    assert [] == _lines(out)
+    log.error("Error handling request from %s", "10.0.0.7", exc_info=ValueError("x"))
+    assert ["ValueError"] == [line["exception"] for line in _lines(out)]
 
 
 def test_configuring_twice_writes_once() -> None:
