@@ -18,6 +18,7 @@ from consumer.config.route_keys import (
     ROW,
     ROW_FROM,
     ROW_PARSE,
+    ROW_PER,
     TIME,
     TIME_FROM,
     TIME_UNIT,
@@ -60,8 +61,20 @@ def check_envelope(route: SectionValues, findings: Findings) -> None:
         findings.fault(
             row.place, row.path, "write from: the source path of the row, or parse: json"
         )
+    if row is not None and row[ROW_PER] == "element":
+        _check_elements(row, before, findings)
     if before is not None and before[BEFORE_FROM] is None and before[BEFORE_PREFIX] is None:
         text = "write from: the source path of the old row, or for format dms prefix"
+        findings.fault(before.place, before.path, text)
+
+
+def _check_elements(row: SectionValues, before: SectionValues | None, findings: Findings) -> None:
+    """Check a route that reads a row from each element of an array."""
+    if row[ROW_FROM] is None:
+        text = "write from: the source path of the array, beside per: element"
+        findings.fault(row.place_of(ROW_PER), row.path_of(ROW_PER), text)
+    if before is not None:
+        text = "not allowed with per: element, whose rows have no row before; remove one of them"
         findings.fault(before.place, before.path, text)
 
 
@@ -81,7 +94,9 @@ def operation_settings(route: SectionValues) -> OperationSettings | None:
 def row_settings(route: SectionValues) -> RowSettings | None:
     """Return the `row` of a checked route."""
     row = route[ROW]
-    return None if row is None else RowSettings(source=row[ROW_FROM], parse=row[ROW_PARSE])
+    if row is None:
+        return None
+    return RowSettings(source=row[ROW_FROM], parse=row[ROW_PARSE], per=row[ROW_PER])
 
 
 def before_settings(route: SectionValues) -> BeforeSettings | None:

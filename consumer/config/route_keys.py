@@ -9,7 +9,7 @@ from consumer.config.kinds import AnyText, Choice, Duration, PlainValue, Size, T
 from consumer.config.rule_keys import RULE
 from consumer.config.several import ListOf, MapOf, one_entry
 from consumer.config.where_keys import WHERE, WHERE_NOT_MET
-from consumer.mapping.settings import CrmOperation, EncodingName, FormatName, TimeUnit
+from consumer.mapping.settings import CrmOperation, EncodingName, FormatName, RowsPer, TimeUnit
 
 Destination: TypeAlias = Literal["streaming", "bulk", "crm_bulk"]
 Deletes: TypeAlias = Literal["delete", "ignore", "dead_letter"]
@@ -111,9 +111,15 @@ ROW_FROM = optional(
 ROW_PARSE = optional(
     "parse", Choice[Literal["json"]]("json"), "`json`: the row is JSON inside text."
 )
+ROW_PER = defaulted(
+    "per",
+    Choice[RowsPer]("record", "element"),
+    "record",
+    "`element`: each object of the array at the path is a row.",
+)
 ROW = optional(
     "row",
-    Section("a source path such as message.data", ROW_FROM, ROW_PARSE, shorthand="from"),
+    Section("a source path such as message.data", ROW_FROM, ROW_PARSE, ROW_PER, shorthand="from"),
     "Where format json finds the row; the paths of `fields` start there.",
 )
 BEFORE_FROM = optional(

@@ -54,10 +54,13 @@ UNKNOWN = Column()
 
 
 def column_at(columns: Columns, steps: tuple[str | int, ...]) -> Column | None:
-    """Find the column of a path, through nested records; `None` when the schema has none."""
+    """Find the column of a path, through nested records, and through items of arrays and maps.
+
+    `None` when the schema has none.
+    """
     column = columns.get(str(steps[0]))
     for step in steps[1:]:
         if column is None:
             return None
-        column = column.fields.get(str(step))
+        column = column.fields.get(str(step), column.items)
     return column

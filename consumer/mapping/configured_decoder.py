@@ -55,6 +55,7 @@ class _Pair(msgspec.Struct):
 
 
 _PAIRS = msgspec.json.Decoder(list[_Pair])
+_ELEMENTS = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def decoder_of(bound: BoundRoute) -> ChangeDecoder:
@@ -89,12 +90,18 @@ class ConfiguredDecoder(BareOrWrapped):
         return envelope
 
     def events(self, envelope: Envelope, record: Record) -> Sequence[ChangeEvent] | Filtered:
-        """Read the one row. Raises: ENVELOPE."""
+        """Read the one row, or a row from each element. Raises: ENVELOPE."""
         members = envelope.members
         if members.keys() == _RESOLVED or is_simple_watermark(members):
             return FILTERED[FilterRule.WATERMARK]
         origin = Origin(record, members).at(members)
         operation = Operation.UPSERT if self._operation is None else self._operation.read(origin)
+        time_ms = None if self._time is None else _time_ms(self._time, origin)
+        if self._row.per == "element":
+            rows = self._row.elements(origin)
+            if not rows:
+                return FILTERED[FilterRule.MESSAGE]
+            return [ChangeEvent(operation=operation, row=row, source_ms=time_ms) for row in rows]
         found = self._row.read(origin)
         before = None if self._before is None else self._before.read(origin).row
         if found.is_null and self._operation is None:
@@ -102,7 +109,6 @@ class ConfiguredDecoder(BareOrWrapped):
             if filtered is not None:
                 return filtered
             operation = Operation.DELETE
-        time_ms = None if self._time is None else _time_ms(self._time, origin)
         if operation is Operation.DELETE:
             old = found.row if before is None else before
             return (ChangeEvent(operation=operation, row=old, source_ms=time_ms),)
@@ -197,6 +203,7 @@ class _RowSource:
     def __init__(self, path: str | None, route: RouteSettings) -> None:
         self.path = path
         self.in_text = route.row is not None and route.row.parse == "json"
+        self.per = "record" if route.row is None else route.row.per
         self.source = None if path is None else source_of(path, in_text=self.in_text)
 
     def read(self, origin: Origin) -> _FoundRow:
@@ -219,6 +226,22 @@ class _RowSource:
         if row is not None:
             return _FoundRow(row)
         return _FoundRow(_row_of_pairs(raw, self.path), is_of_pairs=True)
+
+    def elements(self, origin: Origin) -> list[JsonObject]:
+        """Read the rows of an array; none for null or nothing. Raises ENVELOPE_SHAPE."""
+        found = self._found(origin)
+        if found is None or isinstance(found, Absent):
+            return []
+        try:
+            elements = _ELEMENTS.decode(found.encode() if isinstance(found, Nested) else b"0")
+        except msgspec.ValidationError:
+            detail = f"expected an array with a row in each element, got {named_kind(found)}"
+            raise RecordError(Reason.ENVELOPE_SHAPE, detail, field=self.path) from None
+        rows = [open_member(element) for element in elements]
+        if None in rows:
+            detail = f"expected an object in each element, got another value in {rows.index(None)}"
+            raise RecordError(Reason.ENVELOPE_SHAPE, detail, field=self.path)
+        return [row for row in rows if row is not None]
 
     def _found(self, origin: Origin) -> Opened | Absent:
         if self.source is None:
@@ -280,6 +303,8 @@ def _columns_at(row: _RowSource) -> Callable[[ConnectField | None], Columns]:
 
     def columns(schema: ConnectField | None) -> Columns:
         column = column_at(columns_of_row(schema), steps)
+        if column is not None and row.per == "element":
+            column = column.items
         return NO_COLUMNS if column is None else column.fields
 
     return columns

@@ -161,14 +161,19 @@ class OperationSettings(msgspec.Struct, frozen=True, kw_only=True):
     delete: tuple[Listed, ...] = ()
 
 
+RowsPer: TypeAlias = Literal["record", "element"]
+
+
 class RowSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The `row` of a route: its path in the document, `None` for the document itself.
 
-    With `parse`, the row is JSON inside text.
+    With `parse`, the row is JSON inside text. `per`: the path has the row of the record, or an
+    array with a row in each element.
     """
 
     source: str | None = None
     parse: Literal["json"] | None = None
+    per: RowsPer = "record"
 
 
 class BeforeSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -338,3 +338,62 @@ def test_where_is_judged_before_the_operation(mapping: Callable[..., Any]) -> No
     )
 
     assert mapped.outcome(qlik("BEGIN", None)) == "where"
+
+
+LINES = RowSettings(source="order.lines", per="element")
+
+
+def test_each_element_of_an_array_is_a_row(mapping: Callable[..., Any]) -> None:
+    """In order, with the operation of the record."""
+    operation = OperationSettings(source="op", insert=("I",), delete=("D",))
+    route = mapping(row=LINES, operation=operation)
+    lines = {"order": {"lines": [{"id": 1, "name": "a"}, {"id": 2}]}}
+    first, second = route.outcome(lines | {"op": "I"})
+    assert (("upsert", "1", "a"), ("upsert", "2", None)) == (
+        (*first[:2], first[2]["name"]),
+        (*second[:2], second[2]["name"]),
+    )
+    assert [("delete", "1"), ("delete", "2")] == route.outcome(lines | {"op": "D"})
+
+
+@pytest.mark.parametrize(
+    ("order", "outcome"),
+    [
+        pytest.param({"lines": []}, "message", id="none"),
+        pytest.param({"lines": None}, "message", id="null"),
+        pytest.param({}, "message", id="nothing"),
+        pytest.param({"lines": {"id": 1}}, "ENVELOPE_SHAPE", id="an-object"),
+        pytest.param({"lines": "x"}, "ENVELOPE_SHAPE", id="text"),
+        pytest.param({"lines": 7}, "ENVELOPE_SHAPE", id="a-number"),
+        pytest.param({"lines": [{"id": 1}, None]}, "ENVELOPE_SHAPE", id="null-among-rows"),
+        pytest.param({"lines": [{"id": 1}, 7]}, "ENVELOPE_SHAPE", id="number-among-rows"),
+        pytest.param({"lines": [{"id": 1}, {"id": ""}]}, "KEY_EMPTY", id="one-at-fault"),
+    ],
+)
+def test_an_array_without_rows(order: object, outcome: str, mapping: Callable[..., Any]) -> None:
+    """Without elements there is nothing to send; anything but objects is at fault, as a whole."""
+    assert outcome == mapping(row=LINES).outcome({"order": order})
+
+
+def test_elements_in_text_are_rows(mapping: Callable[..., Any]) -> None:
+    """With `parse: json`, as an outbox writes them."""
+    row = RowSettings(source="lines", per="element", parse="json")
+    first, second = mapping(row=row).outcome({"lines": '[{"id": 1}, {"id": 2}]'})
+    assert ("1", "2") == (first[1], second[1])
+
+
+def test_columns_of_elements_in_connects_pair(mapping: Callable[..., Any]) -> None:
+    """The source schema types the columns of each element, by `per` and by an index alike."""
+    moment = {"field": "seen", "type": "int64", "name": "io.debezium.time.MicroTimestamp"}
+    identity = {"field": "id", "type": "int64"}
+    element = {"type": "struct", "fields": [identity, moment]}
+    lines = {"field": "lines", "type": "array", "items": element}
+    schema = {"type": "struct", "fields": [identity, lines]}
+    value = {
+        "schema": schema,
+        "payload": {"id": 9, "lines": [{"id": 1, "seen": 1769904000123456}]},
+    }
+    row = mapping(row=RowSettings(source="lines", per="element")).row(value)
+    assert ("1", "2026-02-01T00:00:00.123Z") == (row["id"], row["seen"])
+    row = mapping(fields={"seen": FieldRule(source="lines.0.seen")}).row(value)
+    assert "2026-02-01T00:00:00.123Z" == row["seen"]
