@@ -255,7 +255,7 @@ def test_a_librarys_broken_line_does_no_harm(out: io.StringIO) -> None:
     assert "%d of %d" == _lines(out)[0]["event"]
 
 
-def test_a_malformed_request_of_a_peer_is_no_line(out: io.StringIO) -> None:
+def test_a_malformed_request_of_a_peer_is_not_logged(out: io.StringIO) -> None:
     """Anyone in the network could fill the log; an error of a handler is written."""
     log = logging.getLogger("aiohttp.server")
     log.error("Error handling request from %s", "10.0.0.7", exc_info=BadHttpMessage("x"))
