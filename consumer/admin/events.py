@@ -117,7 +117,7 @@ EVENTS: Final[tuple[LogEvent, ...]] = (
         "process_is_dumpable",
         "warning",
         ("detail",),
-        "The system refused to keep the memory of the process from other processes of its user.",
+        "The system refused to protect the process's memory from other processes of its user.",
     ),
     LogEvent(
         "loop_stalled",
