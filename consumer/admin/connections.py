@@ -1,4 +1,4 @@
-"""Limits the connections of the admin port, so that idle ones never take the descriptors away.
+"""Limits the connections of the admin port, so that idle ones cannot use up the file descriptors.
 
 Anyone in the pod's network may connect. A descriptor is needed for each connection, and the
 brokers and the tenant need some too.
@@ -19,7 +19,7 @@ MOST_CONNECTIONS: Final = 64
 class ConnectionLimit:
     """Makes the protocol of each new connection; before the 65th it closes the oldest.
 
-    An answer that was written is sent to its end first.
+    A response that was written is sent completely first.
     """
 
     def __init__(self, server: web.Server) -> None:

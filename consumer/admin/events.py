@@ -331,8 +331,8 @@ EVENTS: Final[tuple[LogEvent, ...]] = (
         "body_limit_changed",
         "info",
         ("object", "bytes"),
-        "Requests of this object have at most this size: larger ones were answered 413, or are not"
-        " any more.",
+        "The size limit for requests of this object changed: larger ones were answered 413, or are"
+        " accepted again.",
     ),
     LogEvent(
         "batch_outcome_unknown",

@@ -17,9 +17,9 @@ _log = structlog.get_logger(__name__)
 
 
 def limit_process() -> None:
-    """Allow as many descriptors as the system does, and no dump of the memory.
+    """Raise the limit of file descriptors as far as allowed, and forbid memory dumps.
 
-    Neither a crash writes the memory to a file, nor may another process of this user read it.
+    A crash writes no memory to a file, and other processes of this user cannot read the memory.
     Source: getrlimit(2), prctl(2).
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

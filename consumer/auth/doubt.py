@@ -46,7 +46,7 @@ def is_fault(outcome: HttpOutcome) -> bool:
 
 
 class AddressDoubt:
-    """What the answers of one address say about it."""
+    """Evidence in the answers of one address that the tenant has moved."""
 
     def __init__(self) -> None:
         self._faults = 0

@@ -1,7 +1,7 @@
 """The largest request body of one object: as configured, or learned from answers 413.
 
 A proxy or gateway in between may allow less than the service does. Its limit is not documented
-anywhere, so it is found by what is refused:
+anywhere, so it is learned from refused requests:
 
 ```
 413 for n bytes ──► limit = n/2, or the largest accepted body below n

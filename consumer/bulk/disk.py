@@ -1,6 +1,6 @@
-"""What to do when the disk of the spool does not take a write: hold, and write again.
+"""Handles a spool disk that refuses a write: hold, and repeat the write.
 
-Every writer of this package leaves what it has written before intact when the disk is full or
+Every writer of this package leaves its earlier data intact when the disk is full or
 read-only, so that the same write can be repeated.
 """
 
@@ -46,7 +46,7 @@ class DiskWatch(Protocol):
 
 
 def disk_error(error: OSError | sqlite3.Error, path: Path) -> Hold | Fatal:
-    """Return what a failed write means: a hold, or damage that only a restart repairs."""
+    """Return the meaning of a failed write: a hold, or damage that only a restart repairs."""
     cause = error.strerror if isinstance(error, OSError) else str(error)
     if isinstance(error, OSError):
         no_space, refused = error.errno in _NO_SPACE, error.errno in _REFUSED
@@ -73,7 +73,7 @@ def disk_error(error: OSError | sqlite3.Error, path: Path) -> Hold | Fatal:
 
 
 async def until_written(write: Callable[[], Awaitable[T]], watch: DiskWatch, clock: Clock) -> T:
-    """Write, again and again while the disk does not take it; under a hold, without an end.
+    """Write; while the disk refuses it, hold and repeat it without a limit.
 
     `write` must be repeatable.
     """

@@ -86,8 +86,8 @@ def replay(
         typer.Option(
             "--lift",
             help=(
-                "Raise Record Modified above every one that the daemons gave the row, so that the"
-                " tenant takes rows that it already has."
+                "Send a higher Record Modified than the daemons gave the row, so that the tenant"
+                " takes rows that it already has."
             ),
         ),
     ] = False,

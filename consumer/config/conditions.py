@@ -1,4 +1,4 @@
-"""Check the `where` of a route and what becomes of rows that do not meet it, and build them."""
+"""Check and build the `where` of a route, and the action for rows that do not meet it."""
 
 from __future__ import annotations
 

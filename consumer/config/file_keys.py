@@ -43,7 +43,7 @@ START_AT = defaulted(
     "start_at",
     StartAtKind(),
     "earliest",
-    "Where a group starts that has no committed offset in any subscribed topic. Topics and"
+    "Where a group starts if it has no committed offset in any subscribed topic. Topics and"
     " partitions that are new to a group with offsets start at their beginning.",
 )
 PROPERTIES = optional(

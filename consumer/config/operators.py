@@ -25,8 +25,8 @@ def warn_of_comparison(text: object, place: Location, path: str, findings: Findi
         findings.warn(
             place,
             path,
-            f"starts with `{found[1]}` like a comparison, but it is only text, equal to itself;"
-            " list the values that are meant",
+            f"starts with `{found[1]}` like a comparison, but is used as text; list the values"
+            " themselves",
         )
 
 

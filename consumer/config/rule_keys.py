@@ -77,7 +77,7 @@ REGEX_WITH = required(
 REGEX = optional(
     "regex",
     Section(r"a mapping such as {pattern: '[^0-9]', with: ''}", REGEX_PATTERN, REGEX_WITH),
-    "Replace every match of a regular expression; time is bounded.",
+    "Replace every match of a regular expression, in bounded time.",
 )
 NUMBER = defaulted("number", Boolean(), "false", "Accept a number that is written as text.")
 JSON = defaulted("json", Boolean(), "false", "Send a nested value as JSON text.")
@@ -123,7 +123,7 @@ RULE_FORMAT = optional(
         FORMAT_ZONE,
         shorthand="pattern",
     ),
-    "Write a date, a time of day or a date-time into a string field in this form.",
+    "Write a date, a time of day or a date-time into a string field by this pattern.",
 )
 NORMALISE = optional(
     "normalise",
@@ -139,7 +139,7 @@ HASH = optional(
 SALT_FILE = optional(
     "salt_file",
     SecretFile(),
-    "File with the salt of `hash`, which is put before the text; read at the start.",
+    "File with the salt of `hash`. The salt is put before the text; it is read at startup.",
 )
 SALT = optional(
     "salt", SecretReference(), "Salt of `hash` from the environment, instead of `salt_file`."
@@ -154,7 +154,8 @@ MASK_WITH = defaulted(
 MASK = optional(
     "mask",
     Section("a mapping such as {keep_last: 4}", MASK_KEEP_FIRST, MASK_KEEP_LAST, MASK_WITH),
-    "Replace all characters but the first and last ones; all of them in a text that is not longer.",
+    "Replace all characters except the first and last ones. Text that is not longer than these is"
+    " replaced completely.",
 )
 
 RULE = Section(

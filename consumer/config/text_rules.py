@@ -76,7 +76,7 @@ _OF_REPLACING: tuple[ConfigKey[object], ...] = (REPLACE, REGEX)
 
 _NOT_TOGETHER: tuple[tuple[ConfigKey[object], ConfigKey[object], str], ...] = (
     (UPPER, LOWER, "keep one of them"),
-    (MASK, HASH, "a hash tells nothing when it is masked; keep one of them"),
+    (MASK, HASH, "a masked hash identifies nothing; keep one of them"),
     (NORMALISE, UPPER, "normalise writes lower case; keep one of them"),
     (RULE_FORMAT, SCALE, "keep format for a time, scale for a decimal"),
     *(

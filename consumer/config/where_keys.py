@@ -84,13 +84,14 @@ WHERE = optional(
         keys="source paths, each with a list of values, or with not, above and below",
         dotted=True,
     ),
-    "Filter: every path must have one of its values, or meet its tests; other records are counted"
-    " as filtered. A path takes a list of values such as `[active, new]`, or the keys below.",
+    "Filter: every path must have one of its values, or meet its conditions; other records are"
+    " counted as filtered. A path takes a list of values such as `[active, new]`, or the keys"
+    " below.",
 )
 WHERE_NOT_MET = defaulted(
     "where_not_met",
     Choice[NotMet]("filter", "delete"),
     "filter",
-    "What to do with a row that does not meet a `where` on its columns: filter it, or delete it by"
-    " its key.",
+    "Action for a row that does not meet a `where` on its columns: filter it, or delete it by its"
+    " key.",
 )

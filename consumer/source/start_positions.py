@@ -40,7 +40,7 @@ _NEW_GROUP: Final = (
 )
 _NEW_PARTITIONS: Final = (
     "these partitions are new to the group, which has positions in others: they are read from their"
-    " beginning, whatever kafka.start_at says, so that no record is skipped"
+    " beginning, regardless of kafka.start_at, so that no record is skipped"
 )
 _EARLIEST: Final = "the group has no position in these partitions: they start at their beginning"
 

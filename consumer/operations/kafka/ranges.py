@@ -79,8 +79,8 @@ def clipped_range(
             first = held.end if held.since is None else held.since
             if held.since is None and held.low < held.end:
                 remarks.append(
-                    "no record has a timestamp as late as the begin of the range; records without a"
-                    " timestamp are not found by time: use offsets"
+                    "no record has a timestamp at or after the begin of the range; records without"
+                    " a timestamp are not found by time: use offsets"
                 )
             # Begins at the first record held, unless that is offset 0: earlier records may have
             # been in the range too, and retention has deleted them.

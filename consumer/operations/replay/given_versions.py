@@ -108,7 +108,7 @@ class GivenVersions:
         """Return the version that the next change of this row must exceed by 1 ms.
 
         `None` when no change with a version was read. The version to send is stored first: a
-        resumed replay goes on above it, and never sends two changes of a row with one version.
+        resumed replay continues above it, and never sends two changes of a row with one version.
         """
         with self._transaction():
             found = self._sql.execute(
@@ -127,7 +127,7 @@ class GivenVersions:
         return base_ms + 1
 
     def overtaken(self) -> list[int]:
-        """Return the partitions with a change after the stop that a lifted row would beat.
+        """Return the partitions with a change after the stop that is older than a lifted row.
 
         The daemons send that change with its own version, and the tenant would keep the older row.
         """

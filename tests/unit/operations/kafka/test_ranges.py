@@ -97,7 +97,7 @@ def test_bounds_limit_the_range(
             None,
             PartitionOffsets(40, 100),
             (100, 100),
-            "no record has a timestamp as late as the begin of the range",
+            "no record has a timestamp at or after the begin of the range",
             id="since a time after the last record",
         ),
         pytest.param(
