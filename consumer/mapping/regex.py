@@ -26,9 +26,10 @@ LONGEST_OF_LARGE: Final = 1_000
 """The same for a pattern whose program is not small."""
 
 SMALL_PROGRAM: Final = 60
-LARGEST_PROGRAM: Final = 1_500
-"""Instructions of a compiled pattern. The slowest text of `LONGEST_OF_LARGE` characters that was
-found takes 3 s with the largest program; usual patterns take microseconds."""
+LARGEST_PROGRAM: Final = 500
+"""Instructions of a compiled pattern. The time for a text grows with it: the slowest pattern that
+was found took 2.6 s with 1,500 instructions and a text of `LONGEST_OF_LARGE` characters, so a third
+of that with these; usual patterns take microseconds."""
 
 LONGEST_PATTERN: Final = 1_000
 
