@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import Enum, auto
 from types import MappingProxyType
 from typing import Literal, TypeAlias
@@ -51,6 +51,22 @@ NO_COLUMNS: Columns = MappingProxyType({})
 """One object, by which a compiled plan is found. (msgspec copies an empty dict as a default.)"""
 
 UNKNOWN = Column()
+
+
+class SingleColumn(Mapping[str, Column]):
+    """The schema of one value without a name, such as a Kafka key: any name finds its column."""
+
+    def __init__(self, column: Column) -> None:
+        self._column = column
+
+    def __getitem__(self, name: str) -> Column:
+        return self._column
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
 
 
 def column_at(columns: Columns, steps: tuple[str | int, ...]) -> Column | None:

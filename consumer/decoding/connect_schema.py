@@ -16,6 +16,7 @@ from consumer.decoding.columns import (
     Columns,
     JsonKind,
     LogicalType,
+    SingleColumn,
 )
 
 if TYPE_CHECKING:
@@ -80,6 +81,13 @@ def read_connect_schema(schema: bytes) -> ConnectField | None:
 def columns_of_row(schema: ConnectField | None) -> Columns:
     """Return the columns of a schema whose payload is a row."""
     return _columns(schema.fields or ()) if schema is not None else NO_COLUMNS
+
+
+def columns_of_key(schema: ConnectField | None) -> Columns:
+    """Return the columns of a schema whose payload is a Kafka key: a row, or one typed value."""
+    if schema is not None and meaning_of(schema) is not LogicalType.PLAIN:
+        return SingleColumn(_column(schema))
+    return columns_of_row(schema)
 
 
 def columns_of_envelope(schema: ConnectField | None) -> Columns:

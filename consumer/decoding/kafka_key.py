@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from consumer.decoding.columns import NO_COLUMNS, Columns
-from consumer.decoding.connect_schema import columns_of_row
+from consumer.decoding.columns import NO_COLUMNS, Columns, SingleColumn
+from consumer.decoding.connect_schema import columns_of_key
 from consumer.decoding.document import JsonObject, open_member, open_object
 from consumer.decoding.framings import framing_by_bytes
 from consumer.decoding.opened import Digits, open_json
@@ -33,7 +33,7 @@ _PAIR = ("schema", "payload")
 _BINARY = frozenset({b"\0", b"\1", b"\3"})
 _JAVA_NUMBERS = {2: "ShortSerializer", 4: "IntegerSerializer", 8: "LongSerializer"}
 _VALUE = msgspec.json.Decoder(msgspec.Raw)
-_SCHEMAS = EmbeddedSchemaCache(columns_of_row)
+_SCHEMAS = EmbeddedSchemaCache(columns_of_key)
 
 
 class KafkaKey:
@@ -84,7 +84,9 @@ class KafkaKey:
             self.fields = document
             return
         self.columns = _SCHEMAS.columns(bytes(document.get("schema", b"null")))
-        self.fields = open_member(document["payload"])
+        # A decimal may be an object with `scale` and `value`: it is one value, not two columns.
+        if not isinstance(self.columns, SingleColumn):
+            self.fields = open_member(document["payload"])
         if self.fields is None:
             self.scalar = open_json(document["payload"])
 

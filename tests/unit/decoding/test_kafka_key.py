@@ -76,3 +76,43 @@ def test_number_of_oracle_without_a_schema_is_read_by_its_scale(
     assert "`scale: 0`" in plain.detail(value, key=ORACLE)
     ((outcome, key, *_),) = scaled.outcomes(value, key=ORACLE)
     assert expected == (outcome, key)
+
+
+_DECIMAL = {
+    "type": "bytes",
+    "name": "org.apache.kafka.connect.data.Decimal",
+    "parameters": {"scale": "0"},
+}
+_NUMBER = {
+    "type": "struct",
+    "name": "io.debezium.data.VariableScaleDecimal",
+    "fields": [{"field": "scale", "type": "int32"}, {"field": "value", "type": "bytes"}],
+}
+_DATE = {"type": "int32", "name": "io.debezium.time.Date"}
+_TIMESTAMP = {"type": "int64", "name": "io.debezium.time.MicroTimestamp"}
+
+
+@pytest.mark.parametrize("name", ["json", "debezium_flat"])
+@pytest.mark.parametrize(
+    ("column", "written", "expected"),
+    [
+        (_DECIMAL, "BNI=", "1234"),
+        (_NUMBER, {"scale": 0, "value": "BNI="}, "1234"),
+        (_DATE, 19782, "2024-02-29"),
+        (_TIMESTAMP, 1709208000123456, "2024-02-29T12:00:00.123Z"),
+        ({"type": "int64"}, 7, "7"),
+        ({"type": "string"}, "007", "007"),
+    ],
+)
+def test_single_value_with_a_schema_names_the_row_of_the_upsert(
+    column: dict[str, object], written: object, expected: str, name: str
+) -> None:
+    """`ExtractField$Key` leaves one value with its schema, which says what the value means."""
+    route = Route(name, fields={"id": FieldRule(source="no")}, tombstones="delete")
+    schema = {"type": "struct", "fields": [{**column, "field": "no"}]}
+
+    row = {"schema": schema, "payload": {"no": written}}
+    ((outcome, upserted, *_),) = route.outcomes(row)
+    assert ("upsert", expected) == (outcome, upserted)
+    for key in (row, {"schema": column, "payload": written}):
+        assert [("delete", expected)] == route.outcomes(None, key=key)
