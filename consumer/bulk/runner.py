@@ -195,7 +195,9 @@ class JobRunner:
         if job is not None and job.state is JobState.OPEN:
             self._observer.job_found(target, job.named, "aborted: an earlier run left it open")
             await self._abort(target, job.id, watch)
-        elif job is not None and not job.state.is_over:
+        elif job is not None and job.state.is_over:
+            self._observer.job_found(target, job.named, "ended: its rows are sent again")
+        elif job is not None:
             self._observer.job_found(target, job.named, "adopted: a new job waits for its end")
             await self.wait_until_over(target, job.id, watch)
         await journal.cleared(watch, self._clock)
