@@ -324,7 +324,7 @@ PLANTED: dict[Plant, int] = {
     partial_rows_replace: 1,
     superseded_settle_before_confirmation: 4,
     cancelled_batch_is_ready_at_once: 70,
-    nothing_to_probe_with: 80,
+    nothing_to_probe_with: 277,
     first_hold_is_not_released: 93,
 }
 """Each bug with the seed of a storm that catches it. The last five were real bugs that a storm
