@@ -93,8 +93,8 @@ def clock_ms(value: object, zone: tzinfo | None = None) -> int | None:
     """Return an ISO 8601 time, or an epoch number, in milliseconds; `None` for anything else.
 
     A time without a zone is in `zone`, or in UTC without one. The unit of an epoch number follows
-    from its number of digits. The epoch itself is a time that is not known, as in
-    `clock_ticks`.
+    from its number of digits. The epoch is a time that is not known, as in `clock_ticks`: in UTC,
+    or in the clock's own zone.
     """
     opened = open_value(value)
     ticks = clock_ticks(value)
@@ -109,4 +109,5 @@ def clock_ms(value: object, zone: tzinfo | None = None) -> int | None:
         return None
     since = (at if at.tzinfo is not None else at.replace(tzinfo=zone or UTC)) - _EPOCH
     known_ms = (since.days * 86_400 + since.seconds) * 1_000 + since.microseconds // 1_000
-    return known_ms or None
+    is_epoch = at.replace(tzinfo=UTC) == _EPOCH
+    return None if is_epoch else known_ms or None

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 
 from consumer.decoding.document import open_object
-from consumer.decoding.members import row_of, row_or_null, text_of
+from consumer.decoding.members import clock_ms, row_of, row_or_null, text_of
 from consumer.errors import RecordError
 
 if TYPE_CHECKING:
@@ -36,3 +38,20 @@ def test_detail_names_both_kinds(
     with pytest.raises(RecordError) as raised:
         read(open_object(f"{{{member}}}".encode()), "m")
     assert (detail, "m") == (raised.value.detail, raised.value.field)
+
+
+@pytest.mark.parametrize("zone", [None, "Europe/Zurich", "America/Denver"])
+@pytest.mark.parametrize(
+    "text", ["1970-01-01 00:00:00", "1970-01-01T00:00:00.000000", "1970-01-01T00:00:00Z"]
+)
+def test_the_epoch_in_text_is_not_a_time(text: str, zone: str | None) -> None:
+    """A source that does not know the time writes 0, in its own zone."""
+    written = msgspec.Raw(f'"{text}"'.encode())
+    assert clock_ms(written, None if zone is None else ZoneInfo(zone)) is None
+
+
+def test_a_clock_in_text_is_read_in_its_zone() -> None:
+    """A minute after the epoch is a time."""
+    written = msgspec.Raw(b'"1970-01-01 00:01:00"')
+    assert 60_000 == clock_ms(written)
+    assert -3_540_000 == clock_ms(written, ZoneInfo("Europe/Zurich"))
