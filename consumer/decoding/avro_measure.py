@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 from consumer.decoding.document import DEEPEST
 from consumer.decoding.floats import LARGEST_DECIMAL_BYTES
 from consumer.decoding.memory_budget import BUDGET, CONTAINER, PER_BYTE, VALUE, refuse_too_large
+from consumer.decoding.varints import read_varint, signed
 from consumer.errors import Reason, RecordError
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
 Measure: TypeAlias = "Callable[[bytes], None]"
 """Raises: DECODE_SYNTAX, DECODE_DEPTH, RECORD_SIZE, NUMBER_RANGE."""
-
-_LONGEST_NUMBER: Final = 10
 
 
 class _AvroCost(NamedTuple):
@@ -151,19 +150,11 @@ class _AvroBytes:
 
     def number(self) -> int:
         """Read a zigzag number."""
-        content, at = self._content, self._at
-        value = shift = 0
-        while True:
-            if at >= len(content) or shift >= 7 * _LONGEST_NUMBER:
-                _refuse()
-            byte = content[at]
-            at += 1
-            value |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:  # noqa: PLR2004 - the highest bit says that more bytes follow
-                break
-        self._at = at
-        return (value >> 1) ^ -(value & 1)
+        found = read_varint(self._content, self._at)
+        if found is None:
+            _refuse()
+        number, self._at = found
+        return signed(number)
 
     def skip(self, count: int) -> int:
         """Step over bytes, and return how many."""

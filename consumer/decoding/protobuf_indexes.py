@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from consumer.decoding.varints import read_varint, signed
 from consumer.errors import Reason, RecordError
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 MOST_INDEXES: Final = 64
 """Most message indexes of one record: the depth of a nested message type."""
 
-_LONGEST_SHIFT: Final = 28
+_LONGEST_INDEX: Final = 5
+"""Bytes of a number of 32 bits."""
 
 
 def message_indexes(content: bytes) -> tuple[Indexes, int]:
@@ -65,21 +67,15 @@ class GlueIndexes:
 
 
 def _zigzag(content: bytes, at: int) -> tuple[int, int]:
-    value, at = _varint(content, at)
-    return (value >> 1) ^ -(value & 1), at
+    number, at = _varint(content, at)
+    return signed(number), at
 
 
 def _varint(content: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        if at >= len(content) or shift > _LONGEST_SHIFT:
-            _refuse()
-        byte = content[at]
-        value |= (byte & 0x7F) << shift
-        shift += 7
-        at += 1
-        if not byte & 0x80:
-            return value, at
+    found = read_varint(content, at, _LONGEST_INDEX)
+    if found is None:
+        _refuse()
+    return found
 
 
 def _refuse() -> NoReturn:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from google.protobuf.descriptor import FieldDescriptor
 
 from consumer.decoding.memory_budget import BUDGET, CONTAINER, PER_BYTE, VALUE, refuse_too_large
+from consumer.decoding.varints import read_varint
 from consumer.errors import Reason, RecordError
 
 if TYPE_CHECKING:
@@ -43,9 +44,6 @@ _FIXED_SIZES: Final = {
 }
 _FIXED_STEPS: Final = {_EIGHT: 8, _FOUR: 4}
 _TEXTS: Final = frozenset({FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES})
-_LONGEST_NUMBER: Final = 70
-"""Bits that ten bytes of a number hold."""
-
 _DEEPEST: Final = 100
 """The decoder refuses a body that is nested deeper."""
 
@@ -175,16 +173,11 @@ class _Walk:
         self._open.append(message)
 
     def _number(self) -> int:
-        value = shift = 0
-        while True:
-            if self._at >= len(self._content) or shift >= _LONGEST_NUMBER:
-                _refuse()
-            byte = self._content[self._at]
-            self._at += 1
-            value |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:  # noqa: PLR2004 - the highest bit says that more bytes follow
-                return value
+        found = read_varint(self._content, self._at)
+        if found is None:
+            _refuse()
+        number, self._at = found
+        return number
 
 
 def _cost_of_bytes(content: bytes, size: int | None) -> int:

@@ -15,6 +15,7 @@ from consumer.decoding.document import open_member, open_object
 from consumer.decoding.framings import foreign_header, is_of_open_protocol, named_by_header
 from consumer.decoding.opened import open_value
 from consumer.decoding.schema_ids import KEY_HEADER, VALUE_HEADER, split_id
+from consumer.decoding.varints import read_varint
 from consumer.decoding.wire_formats import RegistryType
 from consumer.decoding.wrapping import is_connect_null, is_connect_struct
 from consumer.errors import RecordError
@@ -56,7 +57,6 @@ _CANAL_ROWS: Final = ("data", "old")
 _TICDC_WATERMARK: Final = "TIDB_WATERMARK"
 _MARKED = re.compile(r"(\W+|_+)(?:deleted|op|source_ts_ms)\Z")
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
-_LONGEST_VARINT: Final = 10
 
 
 class Recognition(msgspec.Struct, frozen=True, kw_only=True):
@@ -204,30 +204,20 @@ def _is_protobuf(body: bytes) -> bool:
     """Return whether all of the bytes parse as the fields of a Protobuf message."""
     at = 0
     while at < len(body):
-        tag, at = _varint(body, at)
-        kind = tag & 7
-        if tag >> 3 == 0:
+        read = read_varint(body, at)
+        if read is None or read[0] >> 3 == 0:
             return False
-        if kind == _VARINT:
-            _, at = _varint(body, at)
-        elif kind == _LENGTH:
-            length, at = _varint(body, at)
-            at += length
+        kind, at = read[0] & 7, read[1]
+        if kind in {_VARINT, _LENGTH}:
+            read = read_varint(body, at)
+            if read is None:
+                return False
+            at = read[1] + (read[0] if kind == _LENGTH else 0)
         elif kind in {_FIXED64, _FIXED32}:
             at += 8 if kind == _FIXED64 else 4
         else:
             return False
     return at == len(body)
-
-
-def _varint(body: bytes, at: int) -> tuple[int, int]:
-    """Return a varint and the offset after it; an unfinished one ends beyond the bytes."""
-    number = 0
-    for step, byte in enumerate(body[at : at + _LONGEST_VARINT]):
-        number |= (byte & 0x7F) << (7 * step)
-        if byte < 0x80:  # noqa: PLR2004 - the high bit means that another byte follows
-            return number, at + step + 1
-    return number, len(body) + 1
 
 
 def _format_of(members: JsonObject, record: Record) -> tuple[FormatName, str]:
