@@ -149,3 +149,13 @@ class ConfigFaults(ConsumerError):  # noqa: N818 - many at once
     def __init__(self, faults: Sequence[str]) -> None:
         super().__init__("\n".join(faults))
         self.faults = tuple(faults)
+
+
+def leaves_of(error: BaseException) -> list[BaseException]:
+    """Return the errors of a group, and of the groups inside it; of any other error, itself.
+
+    The tasks of the daemon run in groups, whose own type and place say nothing.
+    """
+    if not isinstance(error, BaseExceptionGroup):
+        return [error]
+    return [leaf for inner in error.exceptions for leaf in leaves_of(inner)]

@@ -20,7 +20,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from consumer.admin.events import CHANGES
 from consumer.admin.redaction import MASK, clean, names_a_secret
 from consumer.admin.repeats import Repeats
-from consumer.errors import ConsumerError
+from consumer.errors import ConsumerError, leaves_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -186,16 +186,6 @@ def show_exception(_logger: WrappedLogger, _method: str, event: EventDict) -> Ev
         event["exception"] = _describe(exc_info[1])
         event["at"] = _places(leaves_of(exc_info[1])[0])
     return event
-
-
-def leaves_of(error: BaseException) -> list[BaseException]:
-    """Return the errors of a group, and of the groups inside it; of any other error, itself.
-
-    The tasks of the daemon run in groups, whose own type and place say nothing.
-    """
-    if not isinstance(error, BaseExceptionGroup):
-        return [error]
-    return [leaf for inner in error.exceptions for leaf in leaves_of(inner)]
 
 
 def _exc_info(given: object) -> ExcInfo | None:

@@ -33,7 +33,7 @@ from consumer.engine.revocation import Revocations
 from consumer.engine.schema_wait import SchemaWait
 from consumer.engine.state import EngineState
 from consumer.engine.timers import Timers
-from consumer.errors import ConsumerError, Fatal
+from consumer.errors import ConsumerError, Fatal, leaves_of
 from consumer.holds import Holds
 from consumer.mapping.routing import RouteTable
 from consumer.offsets.accounts import ObjectAccounts
@@ -150,7 +150,7 @@ class Daemon:
             known = errors.subgroup(ConsumerError)
             if known is None:
                 raise
-            raise _first(known) from errors
+            raise leaves_of(known)[0] from errors
         finally:
             if self._spool is not None:
                 self._spool.close()
@@ -351,9 +351,3 @@ class Daemon:
             lanes.pump()
             bulk.pump()
             await self._ports.clock.sleep(TICK_S)
-
-
-def _first(errors: BaseExceptionGroup[ConsumerError]) -> ConsumerError:
-    """Return the first error of a group, however deep it is nested."""
-    first = errors.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first

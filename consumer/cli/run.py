@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
-from consumer.admin.log import configure, leaves_of
+from consumer.admin.log import configure
 from consumer.app.process_limits import limit_process
 from consumer.app.serve import serve
 from consumer.cli.options import DEFAULT_FILE, ConfigFile, Overrides, settings
-from consumer.errors import ConsumerError, Fatal
+from consumer.errors import ConsumerError, Fatal, leaves_of
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
