@@ -24,6 +24,11 @@ ENVELOPE_BYTES = {Operation.UPSERT: len(b'{"data":[]}'), Operation.DELETE: len(b
 """The bytes of a request's body around its rows, without the commas between them."""
 
 
+def content_bytes(operation: Operation, body_bytes: int) -> int:
+    """Return how many bytes the rows of a body of this size may take, each with a comma."""
+    return body_bytes - ENVELOPE_BYTES[operation] + 1
+
+
 def low_of(record: Record) -> Low:
     """Return the low mark that one record sets for its partition."""
     return Low(record.offset(), record.timestamp()[1])
@@ -137,7 +142,7 @@ class Batch:
 
         A row that is larger by itself is a part by itself.
         """
-        most = body_bytes - ENVELOPE_BYTES[self.operation] + 1
+        most = content_bytes(self.operation, body_bytes)
         groups: list[list[str]] = []
         size = most
         for key, change in self.changes.items():

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from consumer.batching.batch import ENVELOPE_BYTES, Batch, forget_superseded, low_of
+from consumer.batching.batch import Batch, content_bytes, forget_superseded, low_of
 from consumer.batching.body_limit import BodyLimit
 from consumer.batching.conflation import supersede
 from consumer.model import Operation, Upsert
@@ -33,7 +33,7 @@ class Batcher:
         self.body_limit = BodyLimit(batch_bytes)
         self._conflation = conflation
         # What a row may have, and what is put into one batch at present.
-        self._max_bytes = _content_bytes(batch_bytes)
+        self._max_bytes = _bytes_by_operation(batch_bytes)
         self._fill_bytes = self._max_bytes
         self._fill_body_bytes = batch_bytes
         self._delete_ids = delete_ids
@@ -294,7 +294,7 @@ class Batcher:
         body_bytes = self.body_limit.next_bytes(now_s)
         if body_bytes != self._fill_body_bytes:
             self._fill_body_bytes = body_bytes
-            self._fill_bytes = _content_bytes(body_bytes)
+            self._fill_bytes = _bytes_by_operation(body_bytes)
 
     def _book(self, batch: Batch) -> None:
         self._sealed[batch] = batch.size
@@ -313,6 +313,6 @@ class Batcher:
         )
 
 
-def _content_bytes(body_bytes: int) -> dict[Operation, int]:
-    """Return how many bytes the rows of a body of this size may take, each with a comma."""
-    return {operation: body_bytes - envelope + 1 for operation, envelope in ENVELOPE_BYTES.items()}
+def _bytes_by_operation(body_bytes: int) -> dict[Operation, int]:
+    """Return `content_bytes` of each operation, which is looked up for every change."""
+    return {operation: content_bytes(operation, body_bytes) for operation in Operation}
