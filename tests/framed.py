@@ -20,3 +20,12 @@ def avro_body(schema: Any, value: Any) -> bytes:  # noqa: ANN401 - a schema and 
     parsed = fastavro.parse_schema(json.loads(schema) if isinstance(schema, str) else schema)
     fastavro.schemaless_writer(stream, parsed, value)
     return stream.getvalue()
+
+
+def varint(number: int) -> bytes:
+    """Return a number as Protocol Buffers writes it; Avro writes `2 * n` for a positive `n`."""
+    encoded = bytearray()
+    while number > 0x7F:
+        encoded.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*encoded, number])

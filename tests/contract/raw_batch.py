@@ -6,6 +6,8 @@ import asyncio
 import struct
 from typing import TYPE_CHECKING
 
+from tests.framed import varint
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -62,12 +64,7 @@ def _text(text: str) -> bytes:
 
 
 def _varint(number: int) -> bytes:
-    left = number << 1 if number >= 0 else (-number << 1) - 1
-    out = bytearray()
-    while left > 0x7F:
-        out.append(left & 0x7F | 0x80)
-        left >>= 7
-    return bytes([*out, left])
+    return varint(number << 1 if number >= 0 else (-number << 1) - 1)
 
 
 def _crc(content: bytes) -> int:

@@ -17,7 +17,7 @@ from consumer.decoding.memory_budget import BUDGET
 from consumer.decoding.wire_form import Frame
 from consumer.decoding.written_schema import WrittenSchema
 from consumer.errors import RecordError
-from tests.framed import avro_body
+from tests.framed import avro_body, varint
 
 Json: TypeAlias = Any
 """A schema, or a value of it."""
@@ -44,14 +44,9 @@ def nested(levels: int, innermost: Json) -> Json:
     return innermost
 
 
-def varint(number: int) -> bytes:
-    """Return a count or an index as Avro writes it."""
-    number <<= 1
-    encoded = bytearray()
-    while number > 0x7F:
-        encoded.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes([*encoded, number])
+def count_of(items: int) -> bytes:
+    """Return a count, a length or an index as Avro writes it."""
+    return varint(2 * items)
 
 
 def payload(schema: Json, body: bytes) -> Json:
@@ -138,13 +133,13 @@ def test_a_long_body_of_few_levels_is_read() -> None:
 def test_many_small_values_are_a_fault_of_the_record(items: Json) -> None:
     """A megabyte of one-byte values would take hundreds as objects and as JSON."""
     count = 1_000_000
-    body = varint(count) + b"\0" * 50 * count + b"\0"
+    body = count_of(count) + b"\0" * 50 * count + b"\0"
     assert TOO_LARGE == fault(record(("many", {"type": "array", "items": items})), body)
 
 
 def test_a_map_of_many_entries_is_a_fault_of_the_record() -> None:
     """Each name is a byte or two, and an entry of a dict."""
-    body = varint(500_000) + b"\0\0" * 500_000 + b"\0"
+    body = count_of(500_000) + b"\0\0" * 500_000 + b"\0"
     assert TOO_LARGE == fault(record(("many", {"type": "map", "values": "int"})), body)
 
 
@@ -158,7 +153,7 @@ def test_an_ordinary_large_body_is_read() -> None:
 @pytest.mark.parametrize("size", [131, 1_000_000])
 def test_a_decimal_of_a_union_has_the_limit_of_every_decimal(size: int) -> None:
     """Its digits would take quadratic time."""
-    body = b"\4" + varint(size) + b"\1" * size
+    body = b"\4" + count_of(size) + b"\1" * size
     assert "NUMBER_RANGE: expected a number within the range of a double, got one beyond it" == (
         fault(record(("it", ["null", "string", DECIMAL])), body)
     )
@@ -166,7 +161,7 @@ def test_a_decimal_of_a_union_has_the_limit_of_every_decimal(size: int) -> None:
 
 def test_a_decimal_of_a_union_is_exact() -> None:
     """The largest that is read has 130 bytes."""
-    body = b"\4" + varint(130) + b"\1" * 130
+    body = b"\4" + count_of(130) + b"\1" * 130
     document = compile_avro(
         WrittenSchema("AVRO", json.dumps(record(("it", ["null", "string", DECIMAL]))))
     )(Frame(1, body, None))

@@ -17,6 +17,7 @@ from consumer.decoding.protobuf_measure import compile_measure
 from consumer.decoding.wire_form import Frame
 from consumer.decoding.written_schema import WrittenSchema
 from consumer.errors import RecordError
+from tests.framed import varint
 
 WIDE = "\n".join(f"optional int32 a_field_with_a_name_{n} = {n};" for n in range(1, 101))
 FILE = f"""
@@ -116,14 +117,6 @@ def test_a_large_body_is_limited_in_its_levels() -> None:
     for _ in range(150):
         body = b"\x12" + varint(len(body)) + body
     assert "DECODE_DEPTH" in fault(b"\x2a\x80\x80\x04" + b"x" * 65_536 + body)
-
-
-def varint(number: int) -> bytes:
-    encoded = bytearray()
-    while number > 0x7F:
-        encoded.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes([*encoded, number])
 
 
 NUMBERS = st.integers(-(2**31), 2**31 - 1)
